@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Link: one DEALER, one I/O thread. The socket side of client connections, worker children and
+ * supervisors. Transport only: what is said stands in the pure session logic above it.
+ *
+ *     callers ── encode under their own short mutex ──> open buffer
+ *        └── link_wake() only if the buffer was empty and the thread sleeps
+ *     I/O thread: loop { ops.collect: swap buffers, link_send(); drain input: ops.received; ops.tick }
+ *
+ * The I/O thread alone owns the socket (a shared ZMQ_FD loses wake-ups, docs/architecture.md). Plain
+ * libzmq, a private context; the thread blocks all signals.
+ *
+ * Every reopening makes a new socket with a fresh routing id, linger 0; several addresses are tried
+ * in turn. libzmq does not report a lost connection without draft calls: silence is judged by the
+ * session logic, which then calls link_reopen(). */
+#ifndef WHERRY_LINK_H
+#define WHERRY_LINK_H
+
+#include "common/wire/wire.h"
+
+struct link;
+
+struct link_ops { /* all run on the I/O thread, one at a time */
+    /* A new socket: say hello. Called first after link_open and after each link_reopen. */
+    void (*opened)(void *context, struct link *link);
+    void (*received)(void *context, struct link *link, const struct wire_message *message);
+    /* Before each sleep: send whatever is waiting. */
+    void (*collect)(void *context, struct link *link);
+    /* Time; returns the mono_us of the next needed call (INT64_MAX: none). */
+    int64_t (*tick)(void *context, struct link *link, int64_t now_us);
+};
+
+struct link_options {
+    uint32_t payload_max;  /* ZMQ_MAXMSGSIZE + room for frame 0 */
+    int extra_fd;          /* also polled, −1: none (a gate's eventfd) */
+    void (*extra)(void *context, struct link *link); /* extra_fd is readable */
+};
+
+/* `addresses`: comma-separated tcp:// and ipc:// endpoints. Returns before anything is connected.
+ * INVALID (an address is malformed: wherry_last_error()), NO_MEMORY, SYSTEM. */
+wherry_err link_open(const char *addresses, const struct link_options *options,
+                     const struct link_ops *ops, void *context, struct link **out);
+
+/* Any thread: see that collect runs soon. One eventfd write, and only if the I/O thread sleeps. */
+void link_wake(struct link *link);
+
+/* I/O thread only. Takes the message: body is copied or moved, parts are sent in place. Never blocks;
+ * false: the high-water mark is reached, nothing was taken; try again in a later collect. */
+bool link_send(struct link *link, struct wire_out *message);
+
+/* I/O thread only: drop the connection and open a new one after `delay_us` (≥ 0) at the next address. */
+void link_reopen(struct link *link, int64_t delay_us);
+
+/* Any thread but the I/O thread: joins it and closes the socket; what was sent gets `linger_ms` to leave. */
+void link_close(struct link **link, int linger_ms);
+
+/* In a forked child: frees memory, touches no socket or thread. */
+void link_abandon(struct link **link);
+
+#endif
