@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Planted faults: in the simulation's build alone, one rule at a time can be switched off, to prove
+ * that the scenario which guards it would notice. In every other build PLANTED() is the constant 0. */
+#ifndef WHERRY_PLANT_H
+#define WHERRY_PLANT_H
+
+enum plant {
+    PLANT_NONE,
+    PLANT_ANSWER_BEFORE_COMMIT,  /* 1.1 effects leave without waiting for their batch */
+    PLANT_DUPLICATE_AT_ONCE,     /* 1.1 a repeated request is answered before its batch committed */
+    PLANT_STALE_TOKEN,           /* 4.2 a result is accepted whatever its token */
+    PLANT_REPEAT_UNKNOWN,        /* 2.1 a repeated request is not recognised */
+    PLANT_ANSWERS_FORGOTTEN,     /* 2.1 remembered answers are dropped before `acked` */
+    PLANT_RESUME_AS_NEW,         /* 2.3 resuming an unknown session makes a new one */
+    PLANT_EXPIRED_BY_NUMBER,     /* 2.6 any number below the highest seen says EXPIRED */
+    PLANT_GATE_NOT_CLOSED,       /* 3.1 the supervisor announces without closing its gates */
+    PLANT_CHILD_NOT_WOKEN,       /* 3.1 an idle child is not woken when its gate closes */
+    PLANT_OLDER_NOT_VOIDED,      /* 3.1 a gate report voids its own generation only */
+    PLANT_BYSTANDER_COUNTED,     /* 3.4, 3.6 every delivery of a dead child counts as crashed */
+    PLANT_DEATH_WINS,            /* 3.4 an answered attempt of a dead child ends at once */
+    PLANT_NO_GAP,                /* 3.7 a stopped broker does not push out leases */
+    PLANT_NO_FENCE,              /* 4.2 a lost started attempt leaves no fence */
+    PLANT_NO_FLOOR,              /* 4.2 the grace time ends without a floor */
+    PLANT_CANCEL_UNSTORED,       /* 4.3 cancel is acknowledged before it is stored */
+    PLANT_ONCE_UNSTORED,         /* 4.4 a run-once task is delivered without a start record */
+    PLANT_LOST_WAKEUP,           /* 6.3 room in a queue wakes no putter */
+    PLANT_BOUND_OFF_BY_ONE,      /* 6.3 one put too many is accepted */
+    PLANT_COUNT,
+};
+
+#ifdef WHERRY_PLANTS
+extern enum plant plant_active;
+#define PLANTED(fault) (plant_active == (fault))
+#else
+#define PLANTED(fault) (0)
+#endif
+
+#endif
