@@ -5,6 +5,8 @@
 #ifndef WHERRY_CHECK_H
 #define WHERRY_CHECK_H
 
+#include <stddef.h>
+
 _Noreturn void check_failed(const char *condition, const char *file, int line, const char *why);
 
 #define CHECK(condition) \
