@@ -35,7 +35,7 @@ struct gate_page {
     uint64_t magic;
     _Atomic uint64_t word;
     _Atomic uint32_t acked; /* every number up to here was acknowledged */
-    uint32_t reserved;
+    _Atomic uint32_t cancelled; /* the supervisor: this started number shall end; 0: none */
     struct gate_slot slots[GATE_SLOTS];
 };
 
@@ -53,11 +53,14 @@ void gate_fill(struct gate_page *gate, uint32_t number, struct task_id id, struc
 bool gate_start(struct gate_page *gate, uint32_t generation, uint32_t number); /* false: closed */
 void gate_answer(struct gate_page *gate, uint32_t number);
 void gate_acknowledge(struct gate_page *gate, uint32_t number);
+bool gate_cancelled(const struct gate_page *gate, uint32_t number);
 
 /* Either side: swaps in (g+1, started); returns (g, started) as they were: what is to be reported. */
 struct gate_state gate_close(struct gate_page *gate);
 
-/* Supervisor. False: the page cannot be trusted; its attempts are lost. */
+/* Supervisor. */
+void gate_cancel(struct gate_page *gate, uint32_t number);
+/* False: the page cannot be trusted; its attempts are lost. */
 bool gate_check(const struct gate_page *gate);
 struct gate_attempt {
     uint32_t number;
