@@ -39,7 +39,7 @@
 #define WHERRY_EXTERN_C extern "C"
 extern "C" {
 #else
-#define WHERRY_EXTERN_C
+#define WHERRY_EXTERN_C extern
 #endif
 
 typedef struct wherry_task wherry_task;
@@ -122,7 +122,7 @@ typedef struct wherry_function_table {
  * are forked. One that does not load, lacks the table or repeats a name ends wherry-worker with exit
  * code 2 and one line that says so. */
 #define WHERRY_PLUGIN(...)                                                                         \
-    WHERRY_EXTERN_C WHERRY_API extern const wherry_function_table wherry_plugin;                   \
+    WHERRY_EXTERN_C WHERRY_API const wherry_function_table wherry_plugin;                          \
     static const wherry_function wherry_plugin_functions[] = {__VA_ARGS__};                        \
     const wherry_function_table wherry_plugin = {                                                  \
         WHERRY_FUNCTION_TABLE_VERSION,                                                             \
