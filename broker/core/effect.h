@@ -11,6 +11,7 @@
 
 #include "broker/core/event.h"
 #include "broker/core/record.h"
+#include "common/log_level.h"
 
 enum effect_kind {
     EFFECT_HELLO_OK,
@@ -58,8 +59,6 @@ struct effect_deliver {
     const struct effect_deliver_item *items;
     uint32_t item_count;
 };
-
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 struct effect {
     enum effect_kind kind;
