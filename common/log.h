@@ -22,8 +22,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum log_field_kind { LOG_FIELD_END, LOG_FIELD_TEXT, LOG_FIELD_NUMBER, LOG_FIELD_ID, LOG_FIELD_TOKEN,
-                      LOG_FIELD_RAW };
+enum log_field_kind {
+    LOG_FIELD_END,
+    LOG_FIELD_TEXT,
+    LOG_FIELD_NUMBER,
+    LOG_FIELD_ID,
+    LOG_FIELD_TOKEN,
+};
 
 struct log_field {
     const char *key;
