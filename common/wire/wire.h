@@ -339,6 +339,18 @@ enum wire_verb {
     WIRE_WAITING = 6,     /* body [id bin]: why is it not running? ANSWER body [text] */
 };
 
+/* The maps that STATUS and POOL_SHOW answer: text keys, unsigned integers unless said otherwise;
+ * readers ignore keys that they do not know. `wherry status` and `wherry pool` show them.
+ *
+ *     STATUS     epoch, keeps bool, queues [QUEUE…], totals {each field of engine_counts by its name}
+ *     QUEUE      name, waiting (what the bound counts), bytes, items_max, bytes_max, running (leased),
+ *                waiters, oldest_ms, missing [function that nobody offers and somebody waits for…]
+ *     POOL_SHOW  name, queue, waiting, running, functions [name…], hosts [HOST…]
+ *     HOST       host (label), pid, state "ready" | "draining" | "silent", processes (its number of
+ *                places), children [CHILD…]
+ *     CHILD      place, pid, state "idle" | "running" | "held", task (id text; "" when idle),
+ *                function ("" when idle), leased */
+
 /* [13, call, verb, timeout_ms, thread, body bin] */
 struct wire_call {
     uint64_t call; /* chosen by the client, unique in its session */
