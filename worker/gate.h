@@ -70,5 +70,7 @@ struct gate_attempt {
 };
 /* Started and not acknowledged, oldest first; returns how many (≤ capacity). */
 uint32_t gate_attempts(const struct gate_page *gate, struct gate_attempt *out, uint32_t capacity);
+/* The attempt that runs: the last one started, unless it is answered. */
+bool gate_running(const struct gate_page *gate, struct gate_attempt *out);
 
 #endif

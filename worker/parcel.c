@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Parcels. One allocation a message holds all its frames; the memory of the last one is used again, so a
+ * busy child allocates nothing. */
+#include "worker/parcel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PARCEL_SPARE_MAX = 1024 * 1024 };
+
+void parcels_init(struct parcels *parcels)
+{
+    *parcels = (struct parcels){0};
+    parcels->last = &parcels->first;
+}
+
+void parcels_fini(struct parcels *parcels)
+{
+    parcels_drop_all(parcels);
+    free(parcels->spare);
+    parcels->spare = NULL;
+}
+
+static struct parcel *parcel_get(struct parcels *parcels, size_t size)
+{
+    struct parcel *parcel = parcels->spare;
+    if (parcel != NULL && parcel->capacity >= size) {
+        parcels->spare = NULL;
+        return parcel;
+    }
+    size_t capacity = size < 4096 ? 4096 : size;
+    parcel = malloc(sizeof(*parcel) + capacity);
+    if (parcel != NULL) {
+        parcel->capacity = capacity;
+    }
+    return parcel;
+}
+
+static void parcel_fill(struct parcel *parcel, const struct wire_message *message)
+{
+    uint8_t *at = parcel->data;
+    parcel->message.count = message->count;
+    for (size_t i = 0; i < message->count; i++) {
+        struct span frame = message->frames[i];
+        if (frame.size > 0) {
+            memcpy(at, frame.data, frame.size);
+        }
+        parcel->message.frames[i] = (struct span){at, frame.size};
+        at += frame.size;
+    }
+}
+
+struct parcel *parcels_copy(struct parcels *parcels, const struct wire_message *message)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < message->count; i++) {
+        size += message->frames[i].size;
+    }
+    struct parcel *parcel = parcel_get(parcels, size);
+    if (parcel == NULL) {
+        return NULL;
+    }
+    parcel_fill(parcel, message);
+    parcel->next = NULL;
+    memset(&parcel->item, 0, sizeof(parcel->item));
+    if (wire_get_deliver(&parcel->message, &parcel->head) != WHERRY_OK) {
+        parcels_free(parcels, parcel);
+        return NULL;
+    }
+    parcel->number = parcel->head.first_slot;
+    parcel->counter = parcel->head.first_counter;
+    return parcel;
+}
+
+void parcels_append(struct parcels *parcels, struct parcel *parcel)
+{
+    parcels->count += parcel->head.items.left;
+    *parcels->last = parcel;
+    parcels->last = &parcel->next;
+}
+
+void parcels_free(struct parcels *parcels, struct parcel *parcel)
+{
+    bool better = parcels->spare == NULL || parcels->spare->capacity < parcel->capacity;
+    if (parcel->capacity > PARCEL_SPARE_MAX || !better) {
+        free(parcel);
+        return;
+    }
+    free(parcels->spare);
+    parcels->spare = parcel;
+}
+
+struct parcel *parcels_shift(struct parcels *parcels)
+{
+    struct parcel *parcel = parcels->first;
+    parcels->count -= parcel->head.items.left;
+    parcels->first = parcel->next;
+    if (parcels->first == NULL) {
+        parcels->last = &parcels->first;
+    }
+    return parcel;
+}
+
+bool parcels_next(struct parcels *parcels, uint32_t *number, struct token *token)
+{
+    struct parcel *parcel = parcels->first;
+    if (!wire_next_deliver(&parcel->head.items, &parcel->item)) {
+        return false;
+    }
+    parcels->count--;
+    *number = parcel->number++;
+    *token = (struct token){parcel->head.epoch, parcel->counter++};
+    return true;
+}
+
+void parcels_drop_all(struct parcels *parcels)
+{
+    while (parcels->first != NULL) {
+        parcels_free(parcels, parcels_shift(parcels));
+    }
+}

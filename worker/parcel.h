@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Parcel: one DELIVER message, copied whole, from which the child takes one delivery at a time. Nothing
+ * is unpacked ahead: what the gate voids was never touched. */
+#ifndef WHERRY_PARCEL_H
+#define WHERRY_PARCEL_H
+
+#include "common/wire/wire.h"
+
+struct parcel { /* private but for reading */
+    struct parcel *next;
+    size_t capacity;
+    struct wire_deliver head;
+    uint32_t number;  /* of the next delivery */
+    uint64_t counter; /* same */
+    struct wire_deliver_item item; /* the one taken last */
+    struct wire_message message;
+    uint8_t data[];
+};
+
+struct parcels { /* a queue; private but for `first` and `count` */
+    struct parcel *first;
+    struct parcel **last;
+    struct parcel *spare; /* kept for its memory */
+    uint64_t count;       /* deliveries not taken */
+};
+
+void parcels_init(struct parcels *parcels);
+void parcels_fini(struct parcels *parcels);
+
+/* A copy; NULL: `message` is no DELIVER, or there is no memory. parcels_append() or _free() it. */
+struct parcel *parcels_copy(struct parcels *parcels, const struct wire_message *message);
+void parcels_append(struct parcels *parcels, struct parcel *parcel);
+void parcels_free(struct parcels *parcels, struct parcel *parcel);
+
+/* Takes parcels->first off the queue; the caller owns it. */
+struct parcel *parcels_shift(struct parcels *parcels);
+/* Moves to the next delivery of the first parcel: `item` is filled, number and counter are its own. */
+bool parcels_next(struct parcels *parcels, uint32_t *number, struct token *token);
+void parcels_drop_all(struct parcels *parcels);
+
+#endif
