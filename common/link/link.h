@@ -48,6 +48,11 @@ void link_wake(struct link *link);
  * false: the high-water mark is reached, nothing was taken; try again in a later collect. */
 bool link_send(struct link *link, struct wire_out *message);
 
+/* Inside ops.received only: moves a frame (1 …) of the message out of it, so that a large payload
+ * need not be copied; out->release must be called once, on any thread, also after link_close. False:
+ * no memory or no such frame. The message's span of that frame stays valid until the release. */
+bool link_take(struct link *link, int frame, struct wire_part *out);
+
 /* I/O thread only: drop the connection and open a new one after `delay_us` (≥ 0) at the next address. */
 void link_reopen(struct link *link, int64_t delay_us);
 

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The link's I/O thread; see link.h.
+ *
+ * Sleep without a lost wake-up: the thread says `asleep`, then collects once more, then polls. Who
+ * appends before that collect is seen by it (both hold the owner's mutex); who appends after it finds
+ * `asleep` set and writes the eventfd. So a busy link costs its callers no system call at all.
+ *
+ * Why a thread that owns the socket: a caller's zmq_send() eats the edge of ZMQ_FD that another
+ * thread polls for, and open-loop runs then stall for seconds (reference measurements). Why no
+ * spinning: it displaces libzmq's own thread and costs more than it saves. */
+#include "common/link/link.h"
+
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/link/address.h"
+#include "common/link/socket.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    LINK_TURN_MESSAGES = 64,         /* received before sending gets its turn */
+    LINK_ROOM_FOR_BODY = 1 << 20,    /* frame 0 beside a payload of the largest size */
+    LINK_LOST_DELAY_US = 20000,      /* a lost connection is opened anew after this */
+};
+
+struct link {
+    struct link_ops ops;
+    void *context;
+    struct link_options options;
+    struct addresses addresses;
+    size_t address; /* index of the one in use */
+    void *zmq_context;
+    struct link_socket socket;
+    pthread_t thread;
+    int wake_fd;
+    int linger_ms;
+    atomic_bool asleep;
+    atomic_bool stopping;
+    bool reopening; /* I/O thread: no socket until reopen_at_us */
+    int64_t reopen_at_us;
+};
+
+/* ---- the I/O thread ------------------------------------------------------------------------- */
+
+static void link_start(struct link *link) {
+    link->ops.opened(link->context, link);
+}
+
+static void link_reopen_now(struct link *link) {
+    link->reopening = false;
+    link->address = (link->address + 1) % link->addresses.count;
+    wherry_err err = link_socket_open(&link->socket, link->zmq_context,
+                                      link->addresses.items[link->address], 0);
+    if (err != WHERRY_OK) {
+        link_reopen(link, 1000000); /* out of descriptors, for example: try again */
+        return;
+    }
+    link_start(link);
+}
+
+/* True if anything came. */
+static bool link_drain(struct link *link) {
+    bool some = false;
+    for (int i = 0; i < LINK_TURN_MESSAGES && link->socket.zmq != NULL; i++) {
+        if (!link_socket_receive(&link->socket)) {
+            break;
+        }
+        some = true;
+        link->ops.received(link->context, link, &link->socket.message);
+    }
+    link_socket_received_clear(&link->socket);
+    return some;
+}
+
+static void link_collect(struct link *link) {
+    if (link->socket.zmq != NULL && link_socket_flush(&link->socket)) {
+        link->ops.collect(link->context, link);
+    }
+}
+
+static long link_poll_ms(const struct link *link, int64_t wake_us, int64_t now_us) {
+    if (link->reopening && link->reopen_at_us < wake_us) {
+        wake_us = link->reopen_at_us;
+    }
+    if (wake_us == INT64_MAX) {
+        return -1;
+    }
+    int64_t wait_us = wake_us - now_us;
+    return wait_us <= 0 ? 0 : (long)((wait_us + 999) / 1000);
+}
+
+static void link_read_wake(struct link *link) {
+    uint64_t count;
+    if (read(link->wake_fd, &count, sizeof count) < 0) {
+        CHECK(errno == EAGAIN || errno == EINTR);
+    }
+}
+
+static void link_poll(struct link *link, long timeout_ms) {
+    struct link_socket *socket = &link->socket;
+    zmq_pollitem_t items[4];
+    int count = 0;
+    items[count++] = (zmq_pollitem_t){NULL, link->wake_fd, ZMQ_POLLIN, 0};
+    int extra = -1;
+    if (link->options.extra_fd >= 0) {
+        extra = count;
+        items[count++] = (zmq_pollitem_t){NULL, link->options.extra_fd, ZMQ_POLLIN, 0};
+    }
+    if (socket->zmq != NULL) {
+        short events = (short)(ZMQ_POLLIN | (socket->held_count > 0 ? ZMQ_POLLOUT : 0));
+        items[count++] = (zmq_pollitem_t){socket->zmq, 0, events, 0};
+    }
+    if (socket->monitor != NULL) {
+        items[count++] = (zmq_pollitem_t){socket->monitor, 0, ZMQ_POLLIN, 0};
+    }
+    if (zmq_poll(items, count, timeout_ms) <= 0) {
+        return;
+    }
+    if (items[0].revents != 0) {
+        link_read_wake(link);
+    }
+    if (extra >= 0 && items[extra].revents != 0) {
+        link->options.extra(link->context, link);
+    }
+    if (link_socket_lost(socket) && !link->reopening) {
+        link_reopen(link, LINK_LOST_DELAY_US);
+    }
+}
+
+/* One turn: receive, tell the time, send; sleep only when there is nothing to do. */
+static void link_turn(struct link *link) {
+    bool some = link_drain(link);
+    int64_t now_us = clock_mono_us();
+    int64_t wake_us = link->ops.tick(link->context, link, now_us);
+    if (link->reopening && now_us >= link->reopen_at_us) {
+        link_reopen_now(link);
+    }
+    if (some) {
+        link_collect(link);
+        return;
+    }
+    atomic_store(&link->asleep, true);
+    link_collect(link);
+    if (!atomic_load(&link->stopping)) {
+        link_poll(link, link_poll_ms(link, wake_us, now_us));
+    }
+    atomic_store(&link->asleep, false);
+}
+
+static void *link_run(void *argument) {
+    struct link *link = argument;
+    link_start(link);
+    while (!atomic_load(&link->stopping)) {
+        link_turn(link);
+    }
+    link_collect(link);
+    link_socket_close(&link->socket, link->linger_ms);
+    return NULL;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static void link_free(struct link *link) {
+    if (link->wake_fd >= 0) {
+        close(link->wake_fd);
+    }
+    addresses_fini(&link->addresses);
+    free(link);
+}
+
+static void link_free_open(struct link *link) {
+    link_socket_close(&link->socket, 0);
+    if (link->zmq_context != NULL) {
+        zmq_ctx_term(link->zmq_context);
+    }
+    link_free(link);
+}
+
+static wherry_err link_prepare(struct link *link, const char *addresses) {
+    wherry_err err = addresses_parse(addresses, &link->addresses);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    link->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    link->zmq_context = zmq_ctx_new();
+    if (link->wake_fd < 0 || link->zmq_context == NULL) {
+        return err_set(WHERRY_E_SYSTEM, "link: %s", strerror(errno));
+    }
+    return link_socket_open(&link->socket, link->zmq_context, link->addresses.items[0], 0);
+}
+
+static wherry_err link_spawn(struct link *link, const char *addresses, struct link **out) {
+    wherry_err err = link_prepare(link, addresses);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    *out = link; /* before the thread runs: its callbacks may want it */
+    int failure = pthread_create(&link->thread, NULL, link_run, link);
+    if (failure != 0) {
+        *out = NULL;
+        return err_set(WHERRY_E_SYSTEM, "link: no thread: %s", strerror(failure));
+    }
+    return WHERRY_OK;
+}
+
+wherry_err link_open(const char *addresses, const struct link_options *options,
+                     const struct link_ops *ops, void *context, struct link **out) {
+    struct link *link = calloc(1, sizeof *link);
+    if (link == NULL) {
+        return err_set(WHERRY_E_NO_MEMORY, "link: out of memory");
+    }
+    link->ops = *ops;
+    link->context = context;
+    link->options = *options;
+    link->wake_fd = -1;
+    link->socket.message_max = (int64_t)options->payload_max + LINK_ROOM_FOR_BODY;
+    /* libzmq's threads and ours inherit a full mask: signals are the program's. */
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    wherry_err err = link_spawn(link, addresses, out);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (err != WHERRY_OK) {
+        link_free_open(link);
+    }
+    return err;
+}
+
+void link_close(struct link **link, int linger_ms) {
+    if (*link == NULL) {
+        return;
+    }
+    struct link *closing = *link;
+    *link = NULL;
+    closing->linger_ms = linger_ms;
+    atomic_store(&closing->stopping, true);
+    uint64_t one = 1;
+    CHECK(write(closing->wake_fd, &one, sizeof one) == (ssize_t)sizeof one);
+    pthread_join(closing->thread, NULL);
+    while (zmq_ctx_term(closing->zmq_context) != 0 && errno == EINTR) {
+    }
+    link_free(closing);
+}
+
+void link_abandon(struct link **link) {
+    if (*link != NULL) {
+        link_free(*link);
+        *link = NULL;
+    }
+}
+
+/* ---- verbs ---------------------------------------------------------------------------------- */
+
+void link_wake(struct link *link) {
+    if (atomic_load(&link->asleep) && atomic_exchange(&link->asleep, false)) {
+        uint64_t one = 1;
+        int kept = errno; /* also called from signal handlers */
+        ssize_t written = write(link->wake_fd, &one, sizeof one);
+        (void)written; /* EAGAIN: the counter is at its top, the thread is woken already */
+        errno = kept;
+    }
+}
+
+bool link_send(struct link *link, struct wire_out *message) {
+    if (link->socket.zmq == NULL) {
+        return false;
+    }
+    return link_socket_send(&link->socket, message);
+}
+
+bool link_take(struct link *link, int frame, struct wire_part *out) {
+    return link_socket_take(&link->socket, frame, out);
+}
+
+void link_reopen(struct link *link, int64_t delay_us) {
+    link_socket_close(&link->socket, 0);
+    link->reopening = true;
+    link->reopen_at_us = clock_mono_us() + delay_us;
+}
