@@ -5,7 +5,8 @@
  * shell never has to know why an answer is late.
  *
  * Arrays and texts lie in the list's own arena and live until effects_clear(). Payload handles named
- * by an effect stay valid until the EFFECT_PAYLOAD_FREE that follows it. */
+ * by an effect stay valid until the EFFECT_PAYLOAD(S)_FREE that follows it. A record's failure bytes made
+ * by the engine travel inside its head. */
 #ifndef WHERRY_EFFECT_H
 #define WHERRY_EFFECT_H
 
@@ -33,7 +34,8 @@ enum effect_kind {
     EFFECT_PUT,         /* into the open batch: this record */
     EFFECT_DELETE,      /* into the open batch: drop this record */
     EFFECT_COMMIT,      /* close the open batch as number `batch` and commit it; ends with EVENT_COMMITTED */
-    EFFECT_PAYLOAD_FREE,
+    EFFECT_PAYLOAD_FREE,  /* one handle */
+    EFFECT_PAYLOADS_FREE, /* many at once: the usual case, since every finished task frees one */
     EFFECT_LOG,
 };
 
@@ -41,6 +43,7 @@ struct effect_result_item {
     uint64_t number;
     uint32_t status;
     struct payload payload;
+    struct span inline_payload; /* used when payload.handle is 0: a failure that the engine itself made */
 };
 
 struct effect_deliver_item {
@@ -93,6 +96,7 @@ struct effect {
             struct span body;       /* one msgpack array, or empty */
             uint32_t status;        /* TASK_WAIT only: with `payload` it makes the body */
             struct payload payload; /* TASK_WAIT only */
+            struct span inline_payload; /* TASK_WAIT, when payload.handle is 0: as in a result item */
             bool has_outcome;       /* TASK_WAIT: body = [status, payload] */
         } answer;
         struct effect_deliver deliver;
@@ -113,6 +117,10 @@ struct effect {
         struct record record; /* PUT, DELETE (key only) */
         uint64_t batch;
         uint32_t payload; /* PAYLOAD_FREE: the handle */
+        struct {
+            const uint32_t *handles;
+            uint32_t count;
+        } payloads; /* PAYLOADS_FREE */
         struct {
             enum log_level level;
             struct span text; /* logfmt: msg="…" key=value … */
