@@ -13,8 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void *memory(void *pointer)
-{
+static void *memory(void *pointer) {
     if (pointer == NULL) {
         fputs("no memory for the files\n", stderr);
         exit(1);
@@ -23,8 +22,7 @@ static void *memory(void *pointer)
 }
 
 /* Reads up to `size` bytes; false if the file cannot be read or is no text. */
-static bool document_read(const char *path, size_t size, struct document *out)
-{
+static bool document_read(const char *path, size_t size, struct document *out) {
     int file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) {
         return false;
@@ -43,8 +41,7 @@ static bool document_read(const char *path, size_t size, struct document *out)
     return true;
 }
 
-static void corpus_add(struct corpus *corpus, const char *path, const struct stat *stat)
-{
+static void corpus_add(struct corpus *corpus, const char *path, const struct stat *stat) {
     struct document document;
     if (stat->st_size > CORPUS_FILE_MAX) {
         corpus->too_large++;
@@ -55,15 +52,14 @@ static void corpus_add(struct corpus *corpus, const char *path, const struct sta
     }
     if (corpus->count == corpus->capacity) {
         corpus->capacity = corpus->capacity == 0 ? 1024 : corpus->capacity * 2;
-        corpus->documents = memory(realloc(corpus->documents,
-                                           corpus->capacity * sizeof *corpus->documents));
+        corpus->documents =
+            memory(realloc(corpus->documents, corpus->capacity * sizeof *corpus->documents));
     }
     corpus->documents[corpus->count++] = document;
     corpus->bytes += document.size;
 }
 
-static bool corpus_has(const struct corpus *corpus, const char *folder)
-{
+static bool corpus_has(const struct corpus *corpus, const char *folder) {
     for (size_t i = 0; i < corpus->folder_count; i++) {
         if (strcmp(corpus->folders[i], folder) == 0) {
             return true;
@@ -72,13 +68,11 @@ static bool corpus_has(const struct corpus *corpus, const char *folder)
     return false;
 }
 
-static int by_name(const FTSENT **a, const FTSENT **b)
-{
+static int by_name(const FTSENT **a, const FTSENT **b) {
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-void corpus_gather(struct corpus *corpus, const char *folder)
-{
+void corpus_gather(struct corpus *corpus, const char *folder) {
     if (corpus_has(corpus, folder) || corpus->folder_count == CORPUS_FOLDERS_MAX) {
         return;
     }
@@ -97,8 +91,7 @@ void corpus_gather(struct corpus *corpus, const char *folder)
     corpus->folders[corpus->folder_count++] = folder;
 }
 
-void corpus_fini(struct corpus *corpus)
-{
+void corpus_fini(struct corpus *corpus) {
     for (size_t i = 0; i < corpus->count; i++) {
         free(corpus->documents[i].text);
     }

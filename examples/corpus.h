@@ -2,8 +2,9 @@
  *
  * Corpus: the readable text files below some folders, contents in memory.
  *
- * A text file is a regular file without a byte 0. Symbolic links are not followed, a folder that was
- * gathered before is not gathered again below another, and what is unreadable is passed over. */
+ * A text file is a regular file without a byte 0. Symbolic links are not followed, a folder that
+ * was gathered before is not gathered again below another, and what is unreadable is passed over.
+ */
 #ifndef EXAMPLES_CORPUS_H
 #define EXAMPLES_CORPUS_H
 

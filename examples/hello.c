@@ -5,16 +5,14 @@
 #include <wherry.h>
 #include <wherry_worker.h>
 
-static wherry_err square(wherry_task *task)
-{
+static wherry_err square(wherry_task *task) {
     int64_t x;
     wherry_err err = wherry_task_read(task, "i", &x);
     return err ? err : wherry_task_return(task, "i", x * x);
 }
 WHERRY_PLUGIN({"square", square, "square(x): x times x"});
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "work") == 0) {
         return wherry_worker_main(argc - 1, argv + 1, &wherry_plugin);
     }

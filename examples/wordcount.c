@@ -8,8 +8,7 @@
 #include <msgpack.h>
 #include <wherry_worker.h>
 
-static void words_pack(msgpack_sbuffer *out, const struct words *words)
-{
+static void words_pack(msgpack_sbuffer *out, const struct words *words) {
     msgpack_packer packer;
     msgpack_packer_init(&packer, out, msgpack_sbuffer_write);
     msgpack_pack_map(&packer, words->used);
@@ -22,8 +21,7 @@ static void words_pack(msgpack_sbuffer *out, const struct words *words)
     }
 }
 
-static wherry_err wordcount(wherry_task *task)
-{
+static wherry_err wordcount(wherry_task *task) {
     const void *text;
     size_t size;
     wherry_err err = wherry_task_read(task, "y", &text, &size);

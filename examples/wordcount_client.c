@@ -22,23 +22,20 @@
 
 enum { FILES_WANTED = 1000, TOP = 10, LOOK_AHEAD = 256, BAR = 30 };
 
-static double now_s(void)
-{
+static double now_s(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static void fail(const char *what, wherry_err err)
-{
+static void fail(const char *what, wherry_err err) {
     fprintf(stderr, "wordcount: %s: %s\n", what, wherry_last_error());
     exit(err == WHERRY_E_NO_BROKER ? 5 : 1);
 }
 
 /* ---- the files ------------------------------------------------------------------------------ */
 
-static void gather(struct corpus *corpus, int count, char **folders)
-{
+static void gather(struct corpus *corpus, int count, char **folders) {
     static const char *const first[] = {"/usr/share/doc", "/usr/include"};
     static const char *const further[] = {"/usr/share", "/etc", "/usr/lib", "/usr"};
     for (int i = 0; i < count; i++) {
@@ -61,8 +58,7 @@ struct source { /* what the map runs over */
     size_t next;
 };
 
-static wherry_err source_next(void *context, wherry_value **out)
-{
+static wherry_err source_next(void *context, wherry_value **out) {
     struct source *source = context;
     if (source->next == source->corpus->count) {
         return WHERRY_E_END;
@@ -73,8 +69,7 @@ static wherry_err source_next(void *context, wherry_value **out)
 
 /* ---- the map -------------------------------------------------------------------------------- */
 
-static void progress(size_t done, size_t all, double seconds)
-{
+static void progress(size_t done, size_t all, double seconds) {
     static double shown; /* when the bar was last drawn */
     double now = now_s();
     if (!isatty(STDERR_FILENO) || (done < all && now - shown < 0.1)) {
@@ -82,14 +77,12 @@ static void progress(size_t done, size_t all, double seconds)
     }
     shown = now;
     int filled = (int)(done * BAR / all);
-    fprintf(stderr, "\r[%.*s%*s] %zu/%zu  %.0f files/s%s", filled,
-            "##############################", BAR - filled, "", done, all, (double)done / seconds,
-            done == all ? "\n" : "");
+    fprintf(stderr, "\r[%.*s%*s] %zu/%zu  %.0f files/s%s", filled, "##############################",
+            BAR - filled, "", done, all, (double)done / seconds, done == all ? "\n" : "");
 }
 
 /* Adds one answer, a map of words and counts, to the sum. */
-static void merge(struct words *sum, const wherry_value *answer)
-{
+static void merge(struct words *sum, const wherry_value *answer) {
     size_t size;
     const char *data = wherry_value_msgpack(answer, &size);
     msgpack_unpacked unpacked;
@@ -107,8 +100,7 @@ static void merge(struct words *sum, const wherry_value *answer)
     msgpack_unpacked_destroy(&unpacked);
 }
 
-static void count_by_workers(wherry_pool *pool, const struct corpus *corpus, struct words *sum)
-{
+static void count_by_workers(wherry_pool *pool, const struct corpus *corpus, struct words *sum) {
     struct source source = {.corpus = corpus};
     wherry_items items = {.next = source_next, .context = &source};
     wherry_call_options options = {.size = sizeof options, .look_ahead = LOOK_AHEAD};
@@ -116,8 +108,8 @@ static void count_by_workers(wherry_pool *pool, const struct corpus *corpus, str
     wherry_value *answer = NULL;
     double start = now_s();
     size_t done = 0;
-    wherry_err err = wherry_pool_imap_unordered(pool, "wordcount", items, WHERRY_AUTO, &options,
-                                                &iterator);
+    wherry_err err =
+        wherry_pool_imap_unordered(pool, "wordcount", items, WHERRY_AUTO, &options, &iterator);
     while (err == WHERRY_OK &&
            (err = wherry_iterator_next(iterator, WHERRY_FOREVER, &answer)) == WHERRY_OK) {
         merge(sum, answer);
@@ -132,15 +124,13 @@ static void count_by_workers(wherry_pool *pool, const struct corpus *corpus, str
 
 /* ---- the check ------------------------------------------------------------------------------ */
 
-static void count_here(const struct corpus *corpus, struct words *sum)
-{
+static void count_here(const struct corpus *corpus, struct words *sum) {
     for (size_t i = 0; i < corpus->count; i++) {
         words_read(sum, corpus->documents[i].text, corpus->documents[i].size);
     }
 }
 
-static void print_top(const struct words *words)
-{
+static void print_top(const struct words *words) {
     const struct word *top[TOP];
     size_t count = words_top(words, top, TOP);
     for (size_t i = 0; i < count; i++) {
@@ -149,8 +139,7 @@ static void print_top(const struct words *words)
 }
 
 /* Attempts that the broker had to repeat since its start. */
-static uint64_t retries(wherry_connection *connection)
-{
+static uint64_t retries(wherry_connection *connection) {
     wherry_value *status = NULL;
     uint64_t crash = 0;
     uint64_t lease = 0;
@@ -158,8 +147,8 @@ static uint64_t retries(wherry_connection *connection)
     if (err != WHERRY_OK) {
         fail("the broker's status", err);
     }
-    err = wherry_value_read(status, "{s{susu}}", "totals", "retries_crash", &crash,
-                            "retries_lease", &lease);
+    err = wherry_value_read(status, "{s{susu}}", "totals", "retries_crash", &crash, "retries_lease",
+                            &lease);
     if (err != WHERRY_OK) {
         fail("the broker's status", err);
     }
@@ -167,8 +156,7 @@ static uint64_t retries(wherry_connection *connection)
     return crash + lease;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct corpus corpus = {0};
     struct words answer;
     struct words plain;

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *memory(void *pointer, const char *what)
-{
+static void *memory(void *pointer, const char *what) {
     if (pointer == NULL) {
         fprintf(stderr, "no memory for %s\n", what);
         exit(1);
@@ -16,14 +15,12 @@ static void *memory(void *pointer, const char *what)
     return pointer;
 }
 
-void words_init(struct words *words)
-{
+void words_init(struct words *words) {
     *words = (struct words){.place_count = 256};
     words->places = memory(calloc(words->place_count, sizeof *words->places), "words");
 }
 
-void words_fini(struct words *words)
-{
+void words_fini(struct words *words) {
     for (size_t i = 0; i < words->place_count; i++) {
         free(words->places[i].text);
     }
@@ -42,19 +39,17 @@ static uint32_t word_hash(const char *text, size_t size) /* FNV-1a */
 
 /* Where the word is, or the empty place where it belongs. */
 static struct word *words_place(const struct words *words, const char *text, size_t size,
-                                uint32_t hash)
-{
+                                uint32_t hash) {
     for (size_t at = hash;; at++) {
         struct word *place = &words->places[at & (words->place_count - 1)];
-        if (place->text == NULL || (place->hash == hash && place->size == size &&
-                                    memcmp(place->text, text, size) == 0)) {
+        if (place->text == NULL ||
+            (place->hash == hash && place->size == size && memcmp(place->text, text, size) == 0)) {
             return place;
         }
     }
 }
 
-static void words_grow(struct words *words)
-{
+static void words_grow(struct words *words) {
     struct word *old = words->places;
     size_t old_count = words->place_count;
     words->place_count *= 2;
@@ -67,8 +62,7 @@ static void words_grow(struct words *words)
     free(old);
 }
 
-void words_add(struct words *words, const char *text, size_t size, uint64_t count)
-{
+void words_add(struct words *words, const char *text, size_t size, uint64_t count) {
     uint32_t hash = word_hash(text, size);
     struct word *place = words_place(words, text, size, hash);
     if (place->text == NULL) {
@@ -85,16 +79,14 @@ void words_add(struct words *words, const char *text, size_t size, uint64_t coun
 }
 
 /* The byte as it counts in a word, 0 if it ends one. */
-static char letter(char byte)
-{
+static char letter(char byte) {
     if (byte >= 'A' && byte <= 'Z') {
         return (char)(byte - 'A' + 'a');
     }
     return (byte >= 'a' && byte <= 'z') || (uint8_t)byte >= 128 ? byte : 0;
 }
 
-void words_read(struct words *words, const char *text, size_t size)
-{
+void words_read(struct words *words, const char *text, size_t size) {
     char word[WORD_SIZE_MAX];
     size_t length = 0;
     for (size_t i = 0; i <= size; i++) {
@@ -108,8 +100,7 @@ void words_read(struct words *words, const char *text, size_t size)
     }
 }
 
-bool words_equal(const struct words *a, const struct words *b)
-{
+bool words_equal(const struct words *a, const struct words *b) {
     if (a->used != b->used || a->total != b->total) {
         return false;
     }
@@ -123,8 +114,7 @@ bool words_equal(const struct words *a, const struct words *b)
     return true;
 }
 
-static bool word_before(const struct word *a, const struct word *b)
-{
+static bool word_before(const struct word *a, const struct word *b) {
     if (a->count != b->count) {
         return a->count > b->count;
     }
@@ -132,8 +122,7 @@ static bool word_before(const struct word *a, const struct word *b)
     return order != 0 ? order < 0 : a->size < b->size;
 }
 
-size_t words_top(const struct words *words, const struct word **out, size_t n)
-{
+size_t words_top(const struct words *words, const struct word **out, size_t n) {
     size_t found = 0;
     for (size_t i = 0; i < words->place_count; i++) {
         const struct word *word = &words->places[i];

@@ -37,23 +37,20 @@ struct setup {
     uint64_t in_flight; /* messages */
 };
 
-static void require(bool condition, const char *what)
-{
+static void require(bool condition, const char *what) {
     if (!condition) {
         fprintf(stderr, "raw_forwarder: %s: %s\n", what, zmq_strerror(errno));
         exit(1);
     }
 }
 
-static double now_s(void)
-{
+static double now_s(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static void *socket_open(void *context, int type)
-{
+static void *socket_open(void *context, int type) {
     int off = 0;
     void *socket = zmq_socket(context, type);
     require(socket != NULL, "socket");
@@ -63,8 +60,7 @@ static void *socket_open(void *context, int type)
     return socket;
 }
 
-static void write_endpoint(int pipe_end, void *socket)
-{
+static void write_endpoint(int pipe_end, void *socket) {
     char endpoint[ENDPOINT_SIZE] = {0};
     size_t size = sizeof endpoint;
     require(zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0, "endpoint");
@@ -72,8 +68,7 @@ static void write_endpoint(int pipe_end, void *socket)
 }
 
 /* Moves the rest of a multipart message on. */
-static void forward_rest(void *from, void *to)
-{
+static void forward_rest(void *from, void *to) {
     int more = 1;
     while (more) {
         zmq_msg_t part;
@@ -93,8 +88,7 @@ struct forwarder {
     uint64_t next;
 };
 
-static bool forward_request(struct forwarder *f)
-{
+static bool forward_request(struct forwarder *f) {
     uint8_t client[ID_SIZE];
     int size = zmq_recv(f->front, client, sizeof client, ZMQ_DONTWAIT);
     if (size < 0) {
@@ -107,8 +101,7 @@ static bool forward_request(struct forwarder *f)
     return true;
 }
 
-static bool forward_answer(struct forwarder *f)
-{
+static bool forward_answer(struct forwarder *f) {
     uint8_t worker[ID_SIZE];
     if (zmq_recv(f->back, worker, sizeof worker, ZMQ_DONTWAIT) < 0) {
         return false;
@@ -118,8 +111,7 @@ static bool forward_answer(struct forwarder *f)
 }
 
 /* Process: tells both endpoints, waits for each worker's hello, says so, forwards until killed. */
-static void forwarder_run(const struct setup *setup, int pipe_end)
-{
+static void forwarder_run(const struct setup *setup, int pipe_end) {
     void *context = zmq_ctx_new();
     struct forwarder f = {.front = socket_open(context, ZMQ_ROUTER),
                           .back = socket_open(context, ZMQ_ROUTER)};
@@ -146,8 +138,7 @@ static void forwarder_run(const struct setup *setup, int pipe_end)
 }
 
 /* Process: says hello, then sends back what it gets, the client's address frame first. */
-static void worker_run(const char *endpoint)
-{
+static void worker_run(const char *endpoint) {
     void *context = zmq_ctx_new();
     void *socket = socket_open(context, ZMQ_DEALER);
     require(zmq_connect(socket, endpoint) == 0, "connect");
@@ -157,8 +148,7 @@ static void worker_run(const char *endpoint)
     }
 }
 
-static pid_t process_start(void)
-{
+static pid_t process_start(void) {
     pid_t pid = fork();
     require(pid >= 0, "fork");
     if (pid == 0) {
@@ -167,14 +157,12 @@ static pid_t process_start(void)
     return pid;
 }
 
-static void task_message_send(void *socket, const uint8_t *bytes, size_t size)
-{
+static void task_message_send(void *socket, const uint8_t *bytes, size_t size) {
     require(zmq_send(socket, bytes, size, 0) >= 0, "send");
 }
 
 /* Returns false when DONTWAIT found nothing. */
-static bool answer_receive(void *socket, int flags, size_t size)
-{
+static bool answer_receive(void *socket, int flags, size_t size) {
     zmq_msg_t message;
     zmq_msg_init(&message);
     if (zmq_msg_recv(&message, socket, flags) < 0) {
@@ -186,8 +174,7 @@ static bool answer_receive(void *socket, int flags, size_t size)
     return true;
 }
 
-static void client_stream(void *socket, const struct setup *setup, const uint8_t *bytes)
-{
+static void client_stream(void *socket, const struct setup *setup, const uint8_t *bytes) {
     uint64_t messages = (setup->tasks + setup->batch - 1) / setup->batch;
     size_t size = setup->batch * setup->size;
     uint64_t sent = 0;
@@ -204,8 +191,7 @@ static void client_stream(void *socket, const struct setup *setup, const uint8_t
 }
 
 static void client_round_trips(void *socket, const struct setup *setup, const uint8_t *bytes,
-                               double *out_us)
-{
+                               double *out_us) {
     for (uint64_t i = 0; i < setup->tasks; i++) {
         double start = now_s();
         task_message_send(socket, bytes, setup->size);
@@ -214,15 +200,13 @@ static void client_round_trips(void *socket, const struct setup *setup, const ui
     }
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
+static int compare_doubles(const void *a, const void *b) {
     double x = *(const double *)a;
     double y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-static double cpu_s(int who)
-{
+static double cpu_s(int who) {
     struct rusage usage;
     getrusage(who, &usage);
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
@@ -230,8 +214,7 @@ static double cpu_s(int who)
 }
 
 static void measure(const struct setup *setup, const char *endpoint, pid_t *processes,
-                    uint64_t count)
-{
+                    uint64_t count) {
     bool one_by_one = strcmp(setup->mode, "latency") == 0;
     uint8_t *bytes = calloc(setup->batch, setup->size);
     double *trips = calloc(one_by_one ? setup->tasks : 1, sizeof *trips);
@@ -270,8 +253,7 @@ static void measure(const struct setup *setup, const char *endpoint, pid_t *proc
     free(bytes);
 }
 
-static void run(const struct setup *setup)
-{
+static void run(const struct setup *setup) {
     int ends[2];
     char front[ENDPOINT_SIZE];
     char back[ENDPOINT_SIZE];
@@ -293,8 +275,7 @@ static void run(const struct setup *setup)
     measure(setup, front, processes, count);
 }
 
-static uint64_t number(const char *name, const char *text, uint64_t min, uint64_t max)
-{
+static uint64_t number(const char *name, const char *text, uint64_t min, uint64_t max) {
     char *end = NULL;
     uint64_t value = strtoull(text, &end, 10);
     if (*text < '0' || *text > '9' || *end != '\0' || value < min || value > max) {
@@ -309,25 +290,42 @@ static const char usage[] =
     "raw_forwarder [--mode throughput|latency|payload] [--tasks N] [--batch N] [--size BYTES]\n"
     "              [--workers N] [--in-flight MESSAGES] [--bind ENDPOINT]\n";
 
-static void parse(int argc, char **argv, struct setup *setup)
-{
+static void parse(int argc, char **argv, struct setup *setup) {
     static const struct option options[] = {
-        {"mode", 1, 0, 'm'},    {"tasks", 1, 0, 't'},     {"batch", 1, 0, 'b'},
-        {"size", 1, 0, 's'},    {"workers", 1, 0, 'w'},   {"in-flight", 1, 0, 'f'},
-        {"bind", 1, 0, 'e'},    {"help", 0, 0, 'h'},      {0},
+        {"mode", 1, 0, 'm'}, {"tasks", 1, 0, 't'},   {"batch", 1, 0, 'b'},
+        {"size", 1, 0, 's'}, {"workers", 1, 0, 'w'}, {"in-flight", 1, 0, 'f'},
+        {"bind", 1, 0, 'e'}, {"help", 0, 0, 'h'},    {0},
     };
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
-        case 'm': setup->mode = optarg; break;
-        case 't': setup->tasks = number("tasks", optarg, 1, 1000000000); break;
-        case 'b': setup->batch = number("batch", optarg, 1, 100000); break;
-        case 's': setup->size = number("size", optarg, 1, 64 << 20); break;
-        case 'w': setup->workers = number("workers", optarg, 1, WORKERS_MAX); break;
-        case 'f': setup->in_flight = number("in-flight", optarg, 1, 1000000); break;
-        case 'e': setup->bind = optarg; break;
-        case 'h': fputs(usage, stdout); exit(0);
-        default: fputs(usage, stderr); exit(2);
+        case 'm':
+            setup->mode = optarg;
+            break;
+        case 't':
+            setup->tasks = number("tasks", optarg, 1, 1000000000);
+            break;
+        case 'b':
+            setup->batch = number("batch", optarg, 1, 100000);
+            break;
+        case 's':
+            setup->size = number("size", optarg, 1, 64 << 20);
+            break;
+        case 'w':
+            setup->workers = number("workers", optarg, 1, WORKERS_MAX);
+            break;
+        case 'f':
+            setup->in_flight = number("in-flight", optarg, 1, 1000000);
+            break;
+        case 'e':
+            setup->bind = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        default:
+            fputs(usage, stderr);
+            exit(2);
         }
     }
     if (setup->in_flight == 0) {
@@ -338,10 +336,13 @@ static void parse(int argc, char **argv, struct setup *setup)
     }
 }
 
-int main(int argc, char **argv)
-{
-    struct setup setup = {.mode = "throughput", .bind = "tcp://127.0.0.1:*", .tasks = 1000000,
-                          .batch = 1, .size = 100, .workers = 1};
+int main(int argc, char **argv) {
+    struct setup setup = {.mode = "throughput",
+                          .bind = "tcp://127.0.0.1:*",
+                          .tasks = 1000000,
+                          .batch = 1,
+                          .size = 100,
+                          .workers = 1};
     parse(argc, argv, &setup);
     run(&setup);
     return 0;

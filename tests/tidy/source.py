@@ -58,15 +58,18 @@ def bare_c(path):
 
 def functions(path):
     """(first line, name, count of lines between the outer braces) of each function."""
-    start, name, previous = None, "", ""
+    start, name, head = None, None, ""
     for number, line in enumerate(bare_c(path).split("\n"), 1):
-        if line.startswith("{") and ")" in previous:
-            start, name = number, previous
-        elif line.startswith("}") and start is not None:
-            found = re.search(r"(\w+)\s*\(", name)
-            yield start, found.group(1) if found else "?", number - start - 1
-            start = None
-        elif line and not line.startswith(("#", " ", "}")):
-            previous = line
-        elif line.strip() and start is None:
-            previous += line
+        line = line.rstrip()
+        if start is not None:
+            if line.startswith("}"):
+                yield start, name, number - start - 1
+                start = None
+        elif line.startswith(("}", "#")) or line.endswith((";", "\\")):
+            head = ""
+        else:
+            head += line + " "
+            if line.endswith("{"):
+                found = re.match(r"[\w\s*]*?(\w+)\s*\([^=]*\)[^=]*\{ $", head)
+                start, name = (number, found.group(1)) if found else (None, None)
+                head = ""
