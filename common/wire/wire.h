@@ -111,6 +111,7 @@ struct wire_out {
     size_t part_count;
     size_t count_at;   /* private: where the open list's count is patched */
     uint32_t count;    /* private: items in the open list */
+    struct task_id last; /* private: of the last delivery, to write its successor as nil */
 };
 
 void wire_out_init(struct wire_out *out);
@@ -120,9 +121,13 @@ void wire_out_fini(struct wire_out *out);
 struct wire_message wire_out_message(const struct wire_out *out);
 /* True if another item with this payload still fits the frame and batch limits. */
 bool wire_out_fits(const struct wire_out *out, size_t payload_size);
+/* Makes room for one more item with this payload, so that writing it allocates nothing. False: no
+ * memory, nothing changed. For the client library; elsewhere memory that runs out ends the process. */
+bool wire_out_reserve(struct wire_out *out, size_t payload_size);
 
 /* The type of a message, after checking that frame 0 is one well-formed array whose first element is
- * a known type, with nothing behind it. PROTOCOL otherwise. */
+ * a known type, with nothing behind it. PROTOCOL otherwise. Of the hot batches (SUBMIT, DELIVER,
+ * RESULTS, RESULT) only the beginning is looked at: their readers check every byte anyway. */
 wherry_err wire_type_of(const struct wire_message *message, enum wire_type *out);
 const char *wire_type_name(enum wire_type type);
 
@@ -195,7 +200,9 @@ struct wire_held { /* a result that its child still holds */
 };
 bool wire_next_held(struct wire_items *items, struct wire_held *out);
 
-struct wire_hello { /* [1, peer, min, max, features, resume, session, secret, parent, label, pid, X] */
+/* [1, peer, min, max, features, resume, session, secret, [parent, attempt epoch, counter], label, pid,
+ * X]; X of a client: nil */
+struct wire_hello {
     uint32_t peer; /* enum wire_peer */
     uint32_t version_min;
     uint32_t version_max;
@@ -495,7 +502,7 @@ struct wire_gate { /* [30, place, generation, started]: everything of `generatio
 void wire_put_gate(struct wire_out *out, const struct wire_gate *gate);
 wherry_err wire_get_gate(const struct wire_message *message, struct wire_gate *out);
 
-/* [31, place, sequence, generation, started, cause, number, text, rss, [attempt…]] */
+/* [31, place, sequence, generation, started, cause, number, text, rss, [attempt…], pid] */
 struct wire_death {
     uint32_t place;
     uint64_t sequence; /* of this host; repeated until acknowledged */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Bodies of calls and answers; see body.h. */
+#include "common/wire/body.h"
+
+#include "common/err.h"
+#include "common/wire/cursor.h"
+#include "common/wire/pack.h"
+
+struct body_reader {
+    struct cursor cursor;
+    uint32_t extra;
+};
+
+static bool body_open(struct body_reader *reader, struct span body, uint32_t fields) {
+    reader->cursor = cursor_of(body);
+    uint32_t count;
+    if (!cursor_array(&reader->cursor, &count) || count < fields) {
+        return false;
+    }
+    reader->extra = count - fields;
+    return true;
+}
+
+static wherry_err body_close(struct body_reader *reader, bool ok) {
+    for (uint32_t i = 0; ok && i < reader->extra; i++) {
+        ok = cursor_skip(&reader->cursor, WIRE_DEPTH_MAX - 1);
+    }
+    if (!ok || reader->cursor.at != reader->cursor.end) {
+        return err_set(WHERRY_E_PROTOCOL, "a malformed body of a call or answer");
+    }
+    return WHERRY_OK;
+}
+
+void body_put_id(struct bytes *out, struct task_id id) {
+    pack_array(out, 1);
+    pack_id(out, id);
+}
+
+wherry_err body_get_id(struct span body, struct task_id *out) {
+    struct body_reader reader;
+    return body_close(&reader, body_open(&reader, body, 1) && cursor_id(&reader.cursor, out));
+}
+
+void body_put_name(struct bytes *out, struct span name) {
+    pack_array(out, 1);
+    pack_text(out, name, WIRE_NAME_MAX);
+}
+
+wherry_err body_get_name(struct span body, struct span *out) {
+    struct body_reader reader;
+    return body_close(&reader, body_open(&reader, body, 1) && cursor_name(&reader.cursor, out));
+}
+
+void body_put_queue(struct bytes *out, const struct body_queue *queue) {
+    pack_array(out, 3);
+    pack_text(out, queue->name, WIRE_NAME_MAX);
+    pack_uint(out, queue->items_max);
+    pack_uint(out, queue->bytes_max);
+}
+
+wherry_err body_get_queue(struct span body, struct body_queue *out) {
+    struct body_reader reader;
+    bool ok = body_open(&reader, body, 3) && cursor_name(&reader.cursor, &out->name) &&
+              cursor_uint(&reader.cursor, &out->items_max) &&
+              cursor_uint(&reader.cursor, &out->bytes_max);
+    return body_close(&reader, ok);
+}
+
+void body_put_empty(struct bytes *out) {
+    pack_array(out, 0);
+}
+
+void body_put_outcome(struct bytes *out, const struct body_outcome *outcome) {
+    pack_array(out, 2);
+    pack_uint(out, outcome->status);
+    pack_bin(out, outcome->payload);
+}
+
+wherry_err body_get_outcome(struct span body, struct body_outcome *out) {
+    struct body_reader reader;
+    bool ok = body_open(&reader, body, 2) && cursor_u32(&reader.cursor, &out->status) &&
+              out->status < WIRE_TRY_AGAIN && cursor_bin(&reader.cursor, &out->payload);
+    return body_close(&reader, ok);
+}
+
+void body_put_text(struct bytes *out, struct span text) {
+    pack_array(out, 1);
+    pack_text(out, text, WIRE_TEXT_MAX);
+}
+
+wherry_err body_get_text(struct span body, struct span *out) {
+    struct body_reader reader;
+    bool ok = body_open(&reader, body, 1) && cursor_str(&reader.cursor, WIRE_TEXT_MAX, out);
+    return body_close(&reader, ok);
+}

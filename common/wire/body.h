@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What stands in the body of a CALL and of its ANSWER, verb by verb (enum wire_verb).
+ *
+ *     body_id       [id]                        CALL of TASK_WAIT, TASK_CANCEL, WAITING
+ *     body_name     [name]                      CALL of POOL_SHOW
+ *     body_queue    [name, items max, bytes max] CALL of QUEUE_SET
+ *     body_empty    []                          CALL of STATUS; ANSWER of TASK_CANCEL, QUEUE_SET
+ *     body_outcome  [status, payload]           ANSWER of TASK_WAIT
+ *     body_text     [text]                      ANSWER of WAITING
+ *
+ * Writers append to `out`; readers borrow `body` and answer PROTOCOL for anything else. */
+#ifndef WHERRY_WIRE_BODY_H
+#define WHERRY_WIRE_BODY_H
+
+#include "common/wire/wire.h"
+
+void body_put_id(struct bytes *out, struct task_id id);
+wherry_err body_get_id(struct span body, struct task_id *out);
+
+void body_put_name(struct bytes *out, struct span name);
+wherry_err body_get_name(struct span body, struct span *out);
+
+struct body_queue {
+    struct span name;
+    uint64_t items_max; /* 0: as it is */
+    uint64_t bytes_max;
+};
+void body_put_queue(struct bytes *out, const struct body_queue *queue);
+wherry_err body_get_queue(struct span body, struct body_queue *out);
+
+void body_put_empty(struct bytes *out);
+
+struct body_outcome {
+    uint32_t status; /* enum wire_status */
+    struct span payload;
+};
+void body_put_outcome(struct bytes *out, const struct body_outcome *outcome);
+wherry_err body_get_outcome(struct span body, struct body_outcome *out);
+
+void body_put_text(struct bytes *out, struct span text);
+wherry_err body_get_text(struct span body, struct span *out);
+
+#endif
