@@ -24,10 +24,6 @@ static size_t cursor_left(const struct cursor *cursor) {
     return (size_t)(cursor->end - cursor->at);
 }
 
-uint8_t cursor_peek(const struct cursor *cursor) {
-    return cursor->at < cursor->end ? *cursor->at : MSG_NEVER;
-}
-
 /* A big-endian number of `width` bytes behind the head byte; consumes both. */
 static bool next_number(struct cursor *cursor, uint32_t width, uint64_t *out) {
     if (cursor_left(cursor) < 1 + width) {
@@ -310,15 +306,6 @@ bool cursor_array(struct cursor *cursor, uint32_t *count) {
 
 bool cursor_map(struct cursor *cursor, uint32_t *count) {
     return cursor_container(cursor, CURSOR_MAP, count);
-}
-
-bool cursor_id(struct cursor *cursor, struct task_id *out) {
-    struct span span;
-    if (!cursor_bin(cursor, &span) || span.size != ID_WIRE_SIZE) {
-        return false;
-    }
-    *out = task_id_from_wire(span.data);
-    return out->slot < ID_SLOTS;
 }
 
 bool cursor_slot(struct cursor *cursor, uint16_t *out) {

@@ -50,9 +50,9 @@ PACK_FLAT void wire_deliver_item(struct wire_out *out, uint32_t index, const str
     if (follows) {
         msgpack_pack_nil(&packer);
     } else {
-        uint8_t wire[ID_WIRE_SIZE];
-        task_id_to_wire(out->last, wire);
-        msgpack_pack_bin_with_body(&packer, wire, sizeof wire);
+        msgpack_pack_bin(&packer, ID_WIRE_SIZE);
+        task_id_to_wire(out->last, tight.at);
+        tight.at += ID_WIRE_SIZE;
     }
     if (is_inline) {
         msgpack_pack_bin(&packer, payload.size);

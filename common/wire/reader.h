@@ -60,7 +60,12 @@ static inline bool payload_read(struct cursor *cursor, const struct wire_message
     if (CURSOR_LIKELY(head >= MSG_BIN8 && head <= MSG_BIN32)) {
         return cursor_bin(cursor, &out->span);
     }
-    return payload_read_slow(cursor, message, out);
+    struct cursor copy = *cursor;
+    struct payload_read payload = {0};
+    bool ok = payload_read_slow(&copy, message, &payload);
+    *out = payload;
+    cursor->at = copy.at;
+    return ok;
 }
 
 /* ---- lists that several messages share ---- */
