@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The measured part of `wherry bench`: each mode drives the public library as any program would,
+ * apply_async each and get each, and fills in what it measured. */
+#ifndef CLI_BENCH_H
+#define CLI_BENCH_H
+
+#include "client/cli/house.h"
+
+#include <wherry.h>
+
+struct bench {
+    /* in */
+    int64_t tasks;
+    int64_t size;        /* bytes of the one argument */
+    int64_t outstanding; /* submitted and not yet got */
+    int64_t workers;
+    struct house *house; /* NULL: somebody else's broker */
+    /* out; negative: not measured */
+    double seconds;
+    double p50_us;
+    double p99_us;
+    double cpu_us;   /* broker, workers and this client, all tasks together */
+    double fill_s;   /* backlog: until the last task was accepted */
+    double memory_b; /* backlog: growth of the broker's resident memory */
+};
+
+/* OK, or the error of the first call that failed: wherry_last_error() says more. */
+wherry_err bench_throughput(struct bench *bench, wherry_pool *pool);
+wherry_err bench_latency(struct bench *bench, wherry_pool *pool);
+wherry_err bench_backlog(struct bench *bench, wherry_pool *pool);
+wherry_err bench_payload(struct bench *bench, wherry_pool *pool);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One window serves the modes that stream: a ring of submitted calls. When it is full the oldest is
+ * got, so there are always `outstanding` on their way. The clock runs from the first submit to the
+ * last result; connections and workers' credit are warm before. */
+#include "client/cli/bench.h"
+
+#include "client/cli/measure.h"
+#include "common/clock.h"
+
+#include <stdlib.h>
+
+enum { WARM_UP = 1000, STUCK_MS = 60000 };
+
+struct window {
+    wherry_pool *pool;
+    const char *function;
+    void *bytes;
+    size_t size;
+    wherry_async **ring;
+    int64_t capacity;
+    int64_t submitted;
+    int64_t got;
+};
+
+static wherry_err window_open(struct window *window, wherry_pool *pool, const char *function,
+                              const struct bench *bench, int64_t capacity) {
+    *window = (struct window){.pool = pool,
+                              .function = function,
+                              .size = (size_t)bench->size,
+                              .capacity = capacity,
+                              .bytes = calloc(1, (size_t)bench->size + 1),
+                              .ring = calloc((size_t)capacity, sizeof(wherry_async *))};
+    return window->bytes != NULL && window->ring != NULL ? WHERRY_OK : WHERRY_E_NO_MEMORY;
+}
+
+static void window_close(struct window *window) {
+    for (; window->got < window->submitted; window->got++) {
+        wherry_async_release(&window->ring[window->got % window->capacity]);
+    }
+    free(window->ring);
+    free(window->bytes);
+}
+
+static wherry_err window_submit(struct window *window) {
+    wherry_async **place = &window->ring[window->submitted % window->capacity];
+    wherry_err err = wherry_pool_apply_async(window->pool, window->function, NULL, place, "y",
+                                             window->bytes, window->size);
+    window->submitted += err == WHERRY_OK;
+    return err;
+}
+
+static wherry_err window_get(struct window *window) {
+    wherry_async **place = &window->ring[window->got % window->capacity];
+    wherry_err err = wherry_async_get(*place, STUCK_MS, NULL);
+    if (err == WHERRY_OK) {
+        wherry_async_release(place);
+        window->got++;
+    }
+    return err;
+}
+
+static wherry_err window_stream(struct window *window, int64_t tasks) {
+    int64_t end = window->submitted + tasks;
+    wherry_err err = WHERRY_OK;
+    while (err == WHERRY_OK && window->got < end) {
+        bool room = window->submitted < end && window->submitted - window->got < window->capacity;
+        err = room ? window_submit(window) : window_get(window);
+    }
+    return err;
+}
+
+static int64_t cpu_us(const struct bench *bench) {
+    return cpu_self_us() + cpu_tree_us(bench->house->broker) + cpu_tree_us(bench->house->worker);
+}
+
+static wherry_err stream_measured(struct bench *bench, wherry_pool *pool, const char *function) {
+    struct window window;
+    wherry_err err = window_open(&window, pool, function, bench, bench->outstanding);
+    int64_t warm_up = bench->tasks < WARM_UP ? bench->tasks : WARM_UP;
+    if (err == WHERRY_OK) {
+        err = window_stream(&window, warm_up);
+    }
+    int64_t cpu_before = bench->house != NULL ? cpu_us(bench) : 0;
+    int64_t start_us = clock_mono_us();
+    if (err == WHERRY_OK) {
+        err = window_stream(&window, bench->tasks);
+    }
+    bench->seconds = (double)(clock_mono_us() - start_us) / 1e6;
+    if (bench->house != NULL) {
+        bench->cpu_us = (double)(cpu_us(bench) - cpu_before);
+    }
+    window_close(&window);
+    return err;
+}
+
+wherry_err bench_throughput(struct bench *bench, wherry_pool *pool) {
+    return stream_measured(bench, pool, "wherry.noop");
+}
+
+wherry_err bench_payload(struct bench *bench, wherry_pool *pool) {
+    return stream_measured(bench, pool, "wherry.echo");
+}
+
+static wherry_err round_trips(struct window *window, int64_t tasks, double *samples) {
+    wherry_err err = WHERRY_OK;
+    for (int64_t i = 0; i < tasks && err == WHERRY_OK; i++) {
+        int64_t start_us = clock_mono_us();
+        err = window_submit(window);
+        err = err == WHERRY_OK ? window_get(window) : err;
+        samples[i] = (double)(clock_mono_us() - start_us);
+    }
+    return err;
+}
+
+wherry_err bench_latency(struct bench *bench, wherry_pool *pool) {
+    struct window window;
+    double *samples = calloc((size_t)bench->tasks, sizeof *samples);
+    wherry_err err = window_open(&window, pool, "wherry.noop", bench, 1);
+    err = samples == NULL ? WHERRY_E_NO_MEMORY : err;
+    if (err == WHERRY_OK) {
+        err = round_trips(&window, bench->tasks < 100 ? bench->tasks : 100, samples);
+    }
+    int64_t cpu_before = bench->house != NULL ? cpu_us(bench) : 0;
+    int64_t start_us = clock_mono_us();
+    if (err == WHERRY_OK) {
+        err = round_trips(&window, bench->tasks, samples);
+    }
+    bench->seconds = (double)(clock_mono_us() - start_us) / 1e6;
+    if (bench->house != NULL) {
+        bench->cpu_us = (double)(cpu_us(bench) - cpu_before);
+    }
+    if (err == WHERRY_OK) {
+        samples_sort(samples, (size_t)bench->tasks);
+        bench->p50_us = samples_percentile(samples, (size_t)bench->tasks, 50);
+        bench->p99_us = samples_percentile(samples, (size_t)bench->tasks, 99);
+    }
+    window_close(&window);
+    free(samples);
+    return err;
+}
+
+/* Submits all with nobody working, and waits until the last one is accepted: in order, so all are.
+ */
+static wherry_err backlog_fill(struct window *window) {
+    wherry_err err = WHERRY_OK;
+    while (err == WHERRY_OK && window->submitted < window->capacity) {
+        err = window_submit(window);
+    }
+    return err == WHERRY_OK ? wherry_async_accepted(window->ring[window->capacity - 1], STUCK_MS)
+                            : err;
+}
+
+/* Then workers come and take it down to nothing. */
+static wherry_err backlog_drain(struct bench *bench, struct window *window) {
+    wherry_err err = WHERRY_OK;
+    int64_t cpu_before = bench->house != NULL ? cpu_us(bench) : 0;
+    if (bench->house != NULL && house_work(bench->house, bench->workers) != 0) {
+        return WHERRY_E_SYSTEM;
+    }
+    int64_t start_us = clock_mono_us();
+    while (err == WHERRY_OK && window->got < window->capacity) {
+        err = window_get(window);
+    }
+    bench->seconds = (double)(clock_mono_us() - start_us) / 1e6;
+    if (bench->house != NULL) {
+        bench->cpu_us = (double)(cpu_us(bench) - cpu_before);
+    }
+    return err;
+}
+
+wherry_err bench_backlog(struct bench *bench, wherry_pool *pool) {
+    struct window window;
+    wherry_err err = window_open(&window, pool, "wherry.noop", bench, bench->tasks);
+    pid_t broker = bench->house != NULL ? bench->house->broker : 0;
+    int64_t before = memory_bytes(broker);
+    int64_t start_us = clock_mono_us();
+    err = err == WHERRY_OK ? backlog_fill(&window) : err;
+    bench->fill_s = (double)(clock_mono_us() - start_us) / 1e6;
+    if (broker > 0) {
+        bench->memory_b = (double)(memory_bytes(broker) - before);
+    }
+    err = err == WHERRY_OK ? backlog_drain(bench, &window) : err;
+    window_close(&window);
+    return err;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Connections, errors and output for every verb. The hints say what to do next; the cause itself
+ * comes from the library or the broker and is not repeated here. */
+#include "client/cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool cli_json(const struct flags *flags) {
+    return strcmp(flags_text(flags, CLI_OUTPUT), "json") == 0;
+}
+
+int cli_connect(const struct flags *flags, wherry_connection **out) {
+    wherry_connect_options options = {.size = sizeof options, .label = "wherry"};
+    wherry_err err = wherry_connect(flags_text(flags, CLI_BROKER), &options, out);
+    return err == WHERRY_OK ? CLI_DONE : cli_fail("no connection", err, NULL);
+}
+
+int cli_exit_of(wherry_err err) {
+    switch (err) {
+    case WHERRY_OK:
+        return CLI_DONE;
+    case WHERRY_E_INVALID:
+    case WHERRY_E_TYPE:
+        return CLI_USAGE;
+    case WHERRY_E_UNKNOWN:
+    case WHERRY_E_NO_FUNCTION:
+    case WHERRY_E_EMPTY:
+        return CLI_NOT_FOUND;
+    case WHERRY_E_TIMEOUT:
+    case WHERRY_E_NOT_READY:
+    case WHERRY_E_BUSY:
+        return CLI_TIMEOUT;
+    case WHERRY_E_NO_BROKER:
+        return CLI_NO_BROKER;
+    case WHERRY_E_FULL:
+    case WHERRY_E_RESULTS_FULL:
+    case WHERRY_E_TOO_LARGE:
+    case WHERRY_E_CLOSED:
+    case WHERRY_E_REFUSED:
+    case WHERRY_E_PROTOCOL:
+    case WHERRY_E_STORE_FULL:
+    case WHERRY_E_DRAINING:
+    case WHERRY_E_LIMIT:
+        return CLI_REFUSED;
+    case WHERRY_E_CANCELLED:
+    case WHERRY_E_EXPIRED:
+        return CLI_CANCELLED;
+    case WHERRY_E_TASK_FAILED:
+    case WHERRY_E_WORKER_LOST:
+    case WHERRY_E_LOST:
+    case WHERRY_E_UNCERTAIN:
+    case WHERRY_E_SESSION_LOST:
+    case WHERRY_E_NO_MEMORY:
+    case WHERRY_E_INTERRUPTED:
+    case WHERRY_E_FORKED:
+    case WHERRY_E_END:
+    case WHERRY_E_SYSTEM:
+    case WHERRY_E_RETRY:
+        return CLI_FAILED;
+    }
+    return CLI_FAILED;
+}
+
+static const char *hint(wherry_err err) {
+    static const struct {
+        wherry_err err;
+        const char *text;
+    } hints[] = {
+        {WHERRY_E_NO_BROKER, "start wherry-broker, or name yours with --broker or WHERRY_BROKER"},
+        {WHERRY_E_FULL, "try again later, or wait for room with --timeout"},
+        {WHERRY_E_RESULTS_FULL, "fetch results that are waiting, then try again"},
+        {WHERRY_E_TOO_LARGE, "pass a path or a smaller argument"},
+        {WHERRY_E_STORE_FULL, "free space where the broker's store lies"},
+        {WHERRY_E_DRAINING, "the broker is going down; try again when it is back"},
+        {WHERRY_E_UNCERTAIN, "ask for its id with `wherry result` when the broker is back"},
+    };
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
+        if (hints[i].err == err) {
+            return hints[i].text;
+        }
+    }
+    return NULL;
+}
+
+int cli_fail(const char *what, wherry_err err, const char *text) {
+    const char *cause = text != NULL ? text : wherry_last_error();
+    const char *next = hint(err);
+    fflush(stdout);
+    fprintf(stderr, "wherry: %s: %s%s%s\n", what, *cause != '\0' ? cause : wherry_err_text(err),
+            next != NULL ? "; " : "", next != NULL ? next : "");
+    return cli_exit_of(err);
+}
+
+int cli_flush(void) {
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return CLI_DONE;
+    }
+    fprintf(stderr, "wherry: cannot write the output: %s\n", strerror(errno));
+    return CLI_FAILED;
+}
+
+int cli_print_json(json_t *json, size_t json_flags) {
+    char *text = json == NULL ? NULL : json_dumps(json, json_flags | JSON_ENCODE_ANY);
+    json_decref(json);
+    if (text == NULL) {
+        fputs("wherry: no memory for the output\n", stderr);
+        return CLI_FAILED;
+    }
+    puts(text);
+    free(text);
+    return cli_flush();
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What all verbs of the `wherry` command share: their table entry, their exit codes, their two
+ * common flags, and the one way to say that something went wrong.
+ *
+ *     wherry VERB [FLAG…] [ARGUMENT…]
+ *
+ * A verb is a flags_program (name, arguments, help, examples, flags) and a function; the table of
+ * verbs in main.c makes parsing, `wherry help`, each `--help` and did-you-mean. Whatever fails
+ * becomes one line on stderr: what, why, what to do. */
+#ifndef CLI_H
+#define CLI_H
+
+#include "common/flags.h"
+
+#include <jansson.h>
+#include <wherry.h>
+
+enum cli_exit {
+    CLI_DONE = 0,
+    CLI_FAILED = 1, /* the function failed, or its process died too often */
+    CLI_USAGE = 2,
+    CLI_NOT_FOUND = 3,
+    CLI_TIMEOUT = 4,
+    CLI_NO_BROKER = 5,
+    CLI_REFUSED = 6,   /* refused, full, or closed */
+    CLI_CANCELLED = 7, /* cancelled or expired */
+};
+
+struct verb {
+    struct flags_program program;
+    int (*run)(const struct flags *flags); /* returns an enum cli_exit */
+};
+
+extern const struct verb verb_submit;
+extern const struct verb verb_result;
+extern const struct verb verb_status;
+extern const struct verb verb_pool;
+extern const struct verb verb_bench;
+
+/* The flags that every verb has, at the start of its table; its own begin at CLI_OWN. */
+enum { CLI_BROKER, CLI_OUTPUT, CLI_OWN };
+#define CLI_FLAGS                                                                                  \
+    [CLI_BROKER] = {.name = "broker",                                                              \
+                    .argument = "ADDRESSES",                                                       \
+                    .environment = "WHERRY_BROKER",                                                \
+                    .help = "the broker, e.g. tcp://host:7380; several: with commas\n"             \
+                            "(default: $WHERRY_BROKER, else this machine's)"},                     \
+    [CLI_OUTPUT] = {.name = "output",                                                              \
+                    .letter = 'o',                                                                 \
+                    .argument = "FORMAT",                                                          \
+                    .fallback = "table",                                                           \
+                    .help = "table or json"}
+
+/* True for -o json; usage errors were refused before the verb ran. */
+bool cli_json(const struct flags *flags);
+
+/* 0, or the exit code after one line on stderr. The caller releases the connection. */
+int cli_connect(const struct flags *flags, wherry_connection **out);
+
+int cli_exit_of(wherry_err err);
+/* Prints `wherry: WHAT: TEXT; HINT` and returns the exit code of `err`. text NULL: the thread's
+ * last error. */
+int cli_fail(const char *what, wherry_err err, const char *text);
+
+/* Prints one JSON text and a newline; takes the reference. Returns an exit code: FAILED when stdout
+ * takes no more. */
+int cli_print_json(json_t *json, size_t json_flags);
+/* Flushes stdout: CLI_DONE, or CLI_FAILED after one line on stderr. */
+int cli_flush(void);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A program is ready when its log says `msg=ready`; the broker's line before it names the endpoint
+ * that the system chose. Logs are memfds: nothing is left behind, and a program that does not start
+ * is quoted. */
+#include "client/cli/house.h"
+
+#include "client/cli/cli.h"
+#include "common/clock.h"
+
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { START_MS = 20000, STOP_MS = 5000, LOG_SIZE = 16384 };
+
+static void nap(void) {
+    nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+}
+
+static bool program_path(const char *name, char *out, size_t size) {
+    char self[4096];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length <= 0) {
+        return false;
+    }
+    self[length] = '\0';
+    int used = snprintf(out, size, "%s/%s", dirname(self), name);
+    return used > 0 && (size_t)used < size && access(out, X_OK) == 0;
+}
+
+static void program_become(const char *path, const char *const *arguments, int log) {
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    dup2(log, STDOUT_FILENO);
+    dup2(log, STDERR_FILENO);
+    unsetenv("WHERRY_BROKER");
+    execv(path, (char *const *)(uintptr_t)arguments);
+    _exit(127);
+}
+
+static void log_read(int log, char out[LOG_SIZE]) {
+    ssize_t size = pread(log, out, LOG_SIZE - 1, 0);
+    out[size > 0 ? size : 0] = '\0';
+}
+
+static void log_quote(const char *name, const char *text) {
+    size_t size = strlen(text);
+    const char *last = text;
+    while (size > 0 && text[size - 1] == '\n') {
+        size--;
+    }
+    for (size_t i = 0; i < size; i++) {
+        last = text[i] == '\n' ? text + i + 1 : last;
+    }
+    fprintf(stderr, "wherry bench: %s does not start: %.*s\n", name,
+            (int)(size - (size_t)(last - text)), last);
+}
+
+/* Waits for `msg=ready`; the log so far is in `text`. */
+static bool program_wait(pid_t pid, int log, char text[LOG_SIZE]) {
+    int64_t deadline_us = clock_mono_us() + START_MS * INT64_C(1000);
+    while (clock_mono_us() < deadline_us) {
+        bool ended = waitpid(pid, NULL, WNOHANG) == pid;
+        log_read(log, text);
+        if (strstr(text, "msg=ready") != NULL && !ended) {
+            return true;
+        }
+        if (ended) {
+            return false;
+        }
+        nap();
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    return false;
+}
+
+/* The pid of the ready program, or 0 after one line on stderr. */
+static pid_t program_start(const char *name, const char *const *arguments, char text[LOG_SIZE]) {
+    char path[4096];
+    if (!program_path(name, path, sizeof path)) {
+        fprintf(stderr,
+                "wherry bench: %s is not beside this program; name a broker with --broker\n", name);
+        return 0;
+    }
+    int log = memfd_create(name, MFD_CLOEXEC);
+    pid_t pid = log < 0 ? -1 : fork();
+    if (pid == 0) {
+        program_become(path, arguments, log);
+    }
+    text[0] = '\0';
+    if (pid > 0 && !program_wait(pid, log, text)) {
+        log_quote(name, text);
+        pid = 0;
+    }
+    if (log >= 0) {
+        close(log);
+    }
+    return pid > 0 ? pid : 0;
+}
+
+/* The endpoint behind `endpoint=` in the broker's log. */
+static bool endpoint_read(const char *log, char *out, size_t size) {
+    const char *at = strstr(log, "endpoint=");
+    if (at == NULL) {
+        return false;
+    }
+    at += strlen("endpoint=");
+    snprintf(out, size, "%.*s", (int)strcspn(at, " \n"), at);
+    return true;
+}
+
+int house_open(struct house *house, bool ipc) {
+    char log[LOG_SIZE];
+    *house = (struct house){.endpoint = "tcp://127.0.0.1:*"};
+    if (ipc) {
+        snprintf(house->folder, sizeof house->folder, "/tmp/wherry-bench.XXXXXX");
+        if (mkdtemp(house->folder) == NULL) {
+            house->folder[0] = '\0';
+            return cli_fail("bench", WHERRY_E_SYSTEM, "cannot make a folder in /tmp");
+        }
+        snprintf(house->endpoint, sizeof house->endpoint, "ipc://%s/broker", house->folder);
+    }
+    const char *const arguments[] = {"wherry-broker", "--listen", house->endpoint, "--http",
+                                     "off",           "--store",  "memory:",       NULL};
+    house->broker = program_start("wherry-broker", arguments, log);
+    if (house->broker == 0) {
+        return CLI_NO_BROKER;
+    }
+    if (!endpoint_read(log, house->endpoint, sizeof house->endpoint)) {
+        return cli_fail("bench", WHERRY_E_NO_BROKER, "the broker's log names no endpoint");
+    }
+    return CLI_DONE;
+}
+
+int house_work(struct house *house, int64_t processes) {
+    char log[LOG_SIZE];
+    char number[24];
+    snprintf(number, sizeof number, "%lld", (long long)processes);
+    const char *const arguments[] = {"wherry-worker", "--broker", house->endpoint,
+                                     "--processes",   number,     NULL};
+    house->worker = program_start("wherry-worker", arguments, log);
+    return house->worker == 0 ? CLI_FAILED : CLI_DONE;
+}
+
+static void program_stop(pid_t pid) {
+    int64_t deadline_us = clock_mono_us() + STOP_MS * INT64_C(1000);
+    if (pid <= 0) {
+        return;
+    }
+    kill(pid, SIGTERM);
+    while (waitpid(pid, NULL, WNOHANG) == 0) {
+        if (clock_mono_us() >= deadline_us) {
+            kill(pid, SIGKILL);
+            waitpid(pid, NULL, 0);
+            return;
+        }
+        nap();
+    }
+}
+
+void house_close(struct house *house) {
+    program_stop(house->worker);
+    program_stop(house->broker);
+    if (house->folder[0] != '\0') {
+        char path[128];
+        static const char *const names[] = {"broker", "broker.lock"};
+        for (size_t i = 0; i < 2; i++) {
+            snprintf(path, sizeof path, "%s/%s", house->folder, names[i]);
+            unlink(path);
+        }
+        rmdir(house->folder);
+    }
+    *house = (struct house){0};
+}
