@@ -12,6 +12,7 @@ enum {
     BOUND_QUEUES = 1024,          /* queues: metrics carry one label each → LIMIT */
     BOUND_LANES = 4096,           /* lanes: matching looks at lanes, a record's lane index is 16 bits → LIMIT */
     BOUND_SESSIONS = 100000,      /* client sessions → REFUSED at hello */
+    BOUND_ROUTES = 300000,        /* connections a broker knows at once → a new one is not answered */
     BOUND_HOSTS = 4096,           /* worker hosts → REFUSED at hello */
     BOUND_PLACES = 1024,          /* child places of one host → REFUSED at hello */
     BOUND_FUNCTIONS = 1024,       /* functions of one host → REFUSED at hello */
@@ -35,6 +36,8 @@ enum {
 #define BOUND_QUEUE_BYTES (UINT64_C(4) << 30)       /* bytes: same → wait or FULL */
 #define BOUND_RESULTS_BYTES (UINT64_C(1) << 30)     /* bytes of results kept or on their way → RESULTS_FULL */
 #define BOUND_RESULT_WINDOW (UINT64_C(128) << 20)   /* bytes of results a client lets be sent ahead → they wait */
+#define BOUND_ROUTE_BYTES (UINT64_C(192) << 20)     /* unsent bytes to a peer that does not read → it loses its session */
+#define BOUND_ROUTES_BYTES (UINT64_C(1) << 30)      /* the same of all peers: whoever adds to it → same */
 #define BOUND_BATCH_BYTES (16u << 20)               /* bytes of one commit → further changes park */
 
 /* Times, in ms unless the name says otherwise. */
