@@ -185,11 +185,12 @@ bool cursor_next(struct cursor *cursor, struct cursor_token *out) {
     return ext ? next_ext(cursor, head, out) : next_wide(cursor, head, out);
 }
 
-bool cursor_skip(struct cursor *cursor, uint32_t depth_max) {
+bool cursor_scan(struct cursor *cursor, uint32_t depth_max, struct cursor_scan *out) {
     CHECK(depth_max <= CURSOR_DEPTH_MAX);
     uint64_t left[CURSOR_DEPTH_MAX + 1]; /* values still to come, level by level */
     uint32_t depth = 0;
     left[0] = 1;
+    *out = (struct cursor_scan){0};
     for (;;) {
         while (left[depth] == 0) {
             if (depth == 0) {
@@ -202,6 +203,7 @@ bool cursor_skip(struct cursor *cursor, uint32_t depth_max) {
         if (!cursor_next(cursor, &token)) {
             return false;
         }
+        out->has_ext |= token.kind == CURSOR_EXT;
         if (token.kind != CURSOR_ARRAY && token.kind != CURSOR_MAP) {
             continue;
         }
@@ -209,7 +211,13 @@ bool cursor_skip(struct cursor *cursor, uint32_t depth_max) {
             return false;
         }
         left[++depth] = token.kind == CURSOR_MAP ? 2 * (uint64_t)token.count : token.count;
+        out->depth = depth > out->depth ? depth : out->depth;
     }
+}
+
+bool cursor_skip(struct cursor *cursor, uint32_t depth_max) {
+    struct cursor_scan scan;
+    return cursor_scan(cursor, depth_max, &scan);
 }
 
 bool cursor_uint_slow(struct cursor *cursor, uint64_t *out) {

@@ -82,8 +82,13 @@ static inline uint8_t cursor_peek(const struct cursor *cursor) {
     return cursor->at < cursor->end ? *cursor->at : MSG_NEVER;
 }
 
-/* One whole value, of at most `depth` (≤ 32) nested lists and maps. */
-bool cursor_skip(struct cursor *cursor, uint32_t depth);
+/* One whole value, of at most `depth_max` (≤ 32) nested lists and maps. */
+bool cursor_skip(struct cursor *cursor, uint32_t depth_max);
+struct cursor_scan {
+    uint32_t depth; /* nested lists and maps found */
+    bool has_ext;   /* an extension type stands somewhere inside */
+};
+bool cursor_scan(struct cursor *cursor, uint32_t depth_max, struct cursor_scan *out);
 
 bool cursor_uint_slow(struct cursor *cursor, uint64_t *out);
 bool cursor_bin_slow(struct cursor *cursor, struct span *out);
