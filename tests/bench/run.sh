@@ -4,8 +4,9 @@
 #     tests/bench/run.sh [ROUNDS] [FOLDER OF THE BUILD]      default: 3 rounds, build/release
 #     QUICK=1 tests/bench/run.sh                             a tenth of the work
 #
-# Every round runs everything once, one after the other, so that whatever else the machine does meets
-# both sides alike. Only ratios of one go count. Prints a table; the last line is the same as JSON.
+# Every round runs everything once, one after the other, so that whatever else the machine does
+# meets both sides alike. Only ratios of one go count. Prints a table; the last line is the same as
+# JSON.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 rounds=${1:-3}

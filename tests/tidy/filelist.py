@@ -39,7 +39,7 @@ def sentence(path):
     """Its first sentence, on one line."""
     first = opening(path).strip().split("\n\n")[0]
     first = " ".join(first.split())
-    found = re.match(r"(.+?[.:])(?= [A-Z(`\"]|$)", first)
+    found = re.match(r"(.+?\.)(?= [A-Z(`\"]|$)", first)
     first = (found.group(1) if found else first).rstrip(".:")
     if len(first) > WORDS_MAX:
         first = first[:WORDS_MAX].rsplit(" ", 1)[0].rstrip(",;:") + " …"
