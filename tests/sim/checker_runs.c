@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The checker's other half: what was handed out, run, lost and recorded. */
+#include "common/check.h"
+#include "tests/sim/checker.h"
+#include "tests/sim/checker_private.h"
+#include "tests/sim/sim.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long after its end a fault may still cause a second run: leases, grace and reconnects. */
+enum { CHECKER_AFTERMATH_US = 20 * 1000 * 1000 };
+
+/* ---- faults ----------------------------------------------------------------------------------- */
+
+static void checker_explain(struct sim_checker *checker) {
+    checker->explained_us = checker->sim->world.now_us;
+}
+
+void checker_fault_begin(struct sim_checker *checker) {
+    checker->faults_active++;
+    checker_explain(checker);
+}
+
+void checker_fault_end(struct sim_checker *checker) {
+    CHECK(checker->faults_active > 0);
+    checker->faults_active--;
+    checker_explain(checker);
+}
+
+static bool checker_explained(const struct sim_checker *checker, int64_t since_us) {
+    return checker->faults_active > 0 ||
+           checker->explained_us + CHECKER_AFTERMATH_US >= since_us;
+}
+
+void checker_child_died(struct sim_checker *checker, const struct sim_child *child) {
+    (void)child;
+    checker_explain(checker);
+}
+
+void checker_broker_crashed(struct sim_checker *checker) {
+    checker_explain(checker);
+    if (checker->sim->config.durable) {
+        return;
+    }
+    for (uint32_t i = 0; i < checker->count; i++) {
+        struct sim_task *task = checker->tasks[i];
+        checker_uncount(checker, task);
+        if (!task->finished) { /* its clients submit it again: it may well run again */
+            task->recorded = false;
+            task->excused = task->excused || task->orphan || (task->flags & TASK_ONCE) != 0;
+        }
+    }
+}
+
+void checker_broker_started(struct sim_checker *checker) {
+    checker_explain(checker);
+}
+
+/* ---- children --------------------------------------------------------------------------------- */
+
+static struct sim_task *checker_task_of_plan(struct sim_checker *checker,
+                                             const struct sim_child *child) {
+    if (child->plan.ordinal >= checker->count) {
+        world_fail(&checker->sim->world, "a child was given a task that nobody submitted");
+        return NULL;
+    }
+    return checker->tasks[child->plan.ordinal];
+}
+
+static const char *checker_judge_run(const struct sim_checker *checker,
+                                     const struct sim_task *task) {
+    if (task->finished && checker_refuses(task->outcome)) {
+        return "it was refused, and runs";
+    }
+    if (task->runs > 1 && (task->flags & TASK_ONCE) != 0 && !task->excused) {
+        return "may run once only, and runs again";
+    }
+    bool by_itself = task->behaviour != TASK_SUCCEEDS && task->behaviour != TASK_FAILS;
+    if (task->runs > 1 && !by_itself && !checker_explained(checker, task->run_started_us)) {
+        return "runs again, and no fault explains it";
+    }
+    return NULL;
+}
+
+uint32_t checker_started_run(struct sim_checker *checker, const struct sim_child *child) {
+    struct world *world = &checker->sim->world;
+    struct sim_task *task = checker_task_of_plan(checker, child);
+    if (task == NULL) {
+        return 1;
+    }
+    task->runs++;
+    world->tally.runs++;
+    world_note(world, "h%u.%u runs task %u, time %u, token %" PRIu64 ":%" PRIu64,
+               child->host->index, child->place, task->ordinal, task->runs,
+               child->task.token.epoch, child->task.token.counter);
+    const char *wrong = checker_judge_run(checker, task);
+    if (wrong != NULL) {
+        world_fail(world, "task %u: %s (run %u)", task->ordinal, wrong, task->runs);
+    }
+    task->run_started_us = world->now_us;
+    return task->runs;
+}
+
+void checker_finished_run(struct sim_checker *checker, const struct sim_child *child,
+                          uint32_t status) {
+    struct sim_task *task = checker_task_of_plan(checker, child);
+    if (task != NULL && status != WIRE_TRY_AGAIN) {
+        task->runs_finished++;
+    }
+}
+
+/* ---- effects ---------------------------------------------------------------------------------- */
+
+static void checker_handed_out(struct sim_checker *checker, struct task_id id,
+                               struct token token) {
+    struct world *world = &checker->sim->world;
+    struct sim_task *task = checker_task_find(checker, id);
+    if (task == NULL) {
+        return; /* a scenario's own peer submitted it */
+    }
+    world_note(world, "task %u is handed out as %" PRIu64 ":%" PRIu64, task->ordinal, token.epoch,
+               token.counter);
+    if (task->deliveries > 0 && !token_above(token, task->delivered)) {
+        world_fail(world, "task %u: its token does not grow", task->ordinal);
+    }
+    bool resubmitted = !checker->sim->config.durable;
+    if (task->finished && (task->flags & TASK_NO_RESULT) == 0 && !task->excused &&
+        task->outcome != WHERRY_E_UNCERTAIN) {
+        world_fail(world, "task %u has ended (%s), and is handed out", task->ordinal,
+                   wherry_err_text(task->outcome));
+    }
+    if (task->cancel_acked && !resubmitted) {
+        world_fail(world, "task %u was cancelled, and is handed out", task->ordinal);
+    }
+    task->delivered = token;
+    task->deliveries++;
+    checker_uncount(checker, task);
+}
+
+static bool checker_is_ended(const struct sim_checker *checker, struct token token) {
+    for (uint32_t i = checker->ended_count; i > 0; i--) {
+        if (token_equal(checker->ended[i - 1], token)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* LEASE_LOST: the broker has said of these attempts that they are void. */
+static void checker_ended_add(struct sim_checker *checker, struct token token) {
+    if (checker->ended_count == checker->ended_capacity) {
+        checker->ended_capacity = checker->ended_capacity * 2 + 16;
+        checker->ended = realloc(checker->ended, checker->ended_capacity * sizeof *checker->ended);
+        CHECK(checker->ended != NULL);
+    }
+    checker->ended[checker->ended_count++] = token;
+}
+
+static void checker_recorded(struct sim_checker *checker, struct span payload) {
+    struct world *world = &checker->sim->world;
+    struct task_note note;
+    if (!task_note_decode(payload, &note) || note.ordinal >= checker->count) {
+        return; /* the broker's own failure */
+    }
+    struct sim_task *task = checker->tasks[note.ordinal];
+    struct token token = {note.epoch, note.counter};
+    if (task->recorded) {
+        if (memcmp(&task->note, &note, sizeof note) != 0) {
+            world_fail(world, "task %u: its recorded result changed", task->ordinal);
+        }
+        return;
+    }
+    task->recorded = true;
+    task->note = note;
+    if (!token_equal(token, task->delivered)) {
+        world_fail(world, "task %u: a stale attempt's result is recorded (%" PRIu64 ":%" PRIu64
+                   ", newest is %" PRIu64 ":%" PRIu64 ")",
+                   task->ordinal, token.epoch, token.counter, task->delivered.epoch,
+                   task->delivered.counter);
+    } else if (checker_is_ended(checker, token)) {
+        world_fail(world, "task %u: a result is recorded of an attempt that was declared lost",
+                   task->ordinal);
+    }
+}
+
+static void checker_deliver(struct sim_checker *checker, const struct effect_deliver *deliver) {
+    uint64_t epoch = checker->sim->broker.epoch;
+    for (uint32_t i = 0; i < deliver->item_count; i++) {
+        checker_handed_out(checker, deliver->items[i].id,
+                           (struct token){epoch, deliver->first_counter + i});
+    }
+}
+
+static struct span checker_payload(const struct sim_checker *checker, struct payload payload,
+                                   struct span inline_payload) {
+    return payload.handle != 0 ? payload_span(checker->sim->broker.payloads, payload)
+                               : inline_payload;
+}
+
+void checker_effect(struct sim_checker *checker, const struct effect *effect) {
+    if (effect->kind == EFFECT_DELIVER) {
+        checker_deliver(checker, &effect->deliver);
+    } else if (effect->kind == EFFECT_RESULT) {
+        for (uint32_t i = 0; i < effect->result.item_count; i++) {
+            const struct effect_result_item *item = &effect->result.items[i];
+            checker_recorded(checker,
+                             checker_payload(checker, item->payload, item->inline_payload));
+        }
+    } else if (effect->kind == EFFECT_ANSWER && effect->answer.has_outcome) {
+        checker_recorded(checker, checker_payload(checker, effect->answer.payload,
+                                                  effect->answer.inline_payload));
+    } else if (effect->kind == EFFECT_LEASE_LOST) {
+        for (uint32_t i = 0; i < effect->tokens.run_count; i++) {
+            const struct wire_token_run *run = &effect->tokens.runs[i];
+            for (uint64_t j = 0; j < run->count; j++) {
+                checker_ended_add(checker, (struct token){run->epoch, run->first + j});
+            }
+        }
+    }
+}
+
+/* ---- steps ------------------------------------------------------------------------------------ */
+
+static uint32_t checker_queues(const struct engine *engine) {
+    uint32_t count = engine_queue_count(engine);
+    return count < CHECKER_QUEUES ? count : CHECKER_QUEUES;
+}
+
+void checker_before_step(struct sim_checker *checker) {
+    const struct engine *engine = checker->sim->broker.engine;
+    engine_counts(engine, &checker->before);
+    memset(checker->depth_before, 0, sizeof checker->depth_before);
+    memset(checker->bytes_before, 0, sizeof checker->bytes_before);
+    for (uint32_t i = 0; i < checker_queues(engine); i++) {
+        struct engine_queue_view view;
+        engine_queue_view(engine, i, world_now(&checker->sim->world), &view);
+        checker->depth_before[i] = view.depth;
+        checker->bytes_before[i] = view.depth_bytes;
+    }
+}
+
+static bool checker_came_back(const struct engine_counts *before,
+                              const struct engine_counts *after) {
+    return after->retries_crash != before->retries_crash ||
+           after->retries_lease != before->retries_lease ||
+           after->retries_asked != before->retries_asked || after->taken_back != before->taken_back;
+}
+
+/* A step that accepts must leave the queue within its bound; what comes back is always taken. */
+void checker_after_step(struct sim_checker *checker) {
+    const struct engine *engine = checker->sim->broker.engine;
+    struct engine_counts after;
+    engine_counts(engine, &after);
+    if (after.submitted == checker->before.submitted ||
+        checker_came_back(&checker->before, &after)) {
+        return;
+    }
+    for (uint32_t i = 0; i < checker_queues(engine); i++) {
+        struct engine_queue_view view;
+        engine_queue_view(engine, i, world_now(&checker->sim->world), &view);
+        bool items = view.depth > view.items_max && view.depth > checker->depth_before[i];
+        bool bytes = view.depth_bytes > view.bytes_max &&
+                     view.depth_bytes > checker->bytes_before[i];
+        if (items || bytes) {
+            world_fail(&checker->sim->world,
+                       "queue %.*s: accepted above its bound: %" PRIu64 " of %" PRIu64
+                       " items, %" PRIu64 " of %" PRIu64 " bytes",
+                       (int)view.name.size, (const char *)view.name.data, view.depth,
+                       view.items_max, view.depth_bytes, view.bytes_max);
+        }
+    }
+}
