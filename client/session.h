@@ -55,6 +55,9 @@ struct session_ops {
     void (*finished)(void *context, void *owner, const struct session_outcome *outcome);
     /* At most once, before `finished`, when the broker has answered OK (or with the result itself). */
     void (*accepted)(void *context, void *owner);
+    /* The task was given to a restarted broker under another number: `key` stands for it from now on
+     * in cancel, forget and want_accepted. Its id, for people and for the broker, stays. */
+    void (*moved)(void *context, void *owner, struct task_id key);
     /* Exactly once for each call that was not forgotten; outcome.payload is the answer's body. */
     void (*answered)(void *context, void *owner, const struct session_outcome *outcome);
     /* Unpredictable bytes (a shell) or seeded ones (the simulation): identities and secrets. */
@@ -104,8 +107,8 @@ bool session_wants_reopen(const struct session *session);
 
 /* ---- the caller's side ---- */
 
-/* Queue one task. payload: with `release` it is taken (released once in any case, also on failure),
- * without it is copied. `id` is set before the return.
+/* Queue one task. payload: with `release` it is taken on OK (and released once), without it is copied.
+ * `id`: the task's id for ever, and the key for the verbs below until `moved` tells another.
  * Returns OK; BUSY (window or unsent bytes used up: try again after session_has_room); NO_BROKER (none
  * for reconnect_limit); CLOSED; REFUSED or PROTOCOL (the broker refused this client);
  * TOO_LARGE; LIMIT (streams); NO_MEMORY. */
@@ -114,11 +117,11 @@ wherry_err session_submit(struct session *session, const struct session_lane *la
                           struct task_id *id);
 bool session_has_room(const struct session *session, uint16_t slot);
 
-/* All by the id that session_submit gave; unknown and finished ids are no-ops. */
-void session_cancel(struct session *session, struct task_id id);
-void session_forget(struct session *session, struct task_id id); /* nobody will be told */
+/* All by the key; unknown and finished ones are no-ops. */
+void session_cancel(struct session *session, struct task_id key);
+void session_forget(struct session *session, struct task_id key); /* nobody will be told */
 /* See that the task's acceptance is told soon, not only with its result. */
-void session_want_accepted(struct session *session, struct task_id id);
+void session_want_accepted(struct session *session, struct task_id key);
 
 /* Put a question. Open ones are put again after a reconnect with their remaining time (timeout_ms < 0:
  * no limit). Returns OK, LIMIT (BOUND_CALLS), NO_BROKER, CLOSED, REFUSED, PROTOCOL, NO_MEMORY. */
