@@ -18,6 +18,7 @@ enum {
     BOUND_FUNCTIONS = 1024,       /* functions of one host → REFUSED at hello */
     BOUND_STREAMS = 256,          /* slots one client session talks to → LIMIT */
     BOUND_WINDOW = 65536,         /* unanswered numbers of one (session, slot) → the client waits */
+    BOUND_MARKS = 1000000,        /* ended sessions remembered for EXPIRED → the oldest is forgotten */
     BOUND_WAITERS = 100000,       /* parked requests in all → LIMIT */
     BOUND_CALLS = 1024,           /* open CALLs of one session → LIMIT */
     BOUND_ANSWERS_BYTES = 1 << 20, /* remembered answers of one session → LIMIT */
@@ -50,6 +51,8 @@ enum {
     TIME_RECONNECT_LIMIT_MS = 60000, /* no broker for this long ends every call with NO_BROKER */
     TIME_RESULT_TTL_MS = 3600000, /* kept results: successes */
     TIME_FAILURE_TTL_MS = 86400000, /* kept results: failures */
+    TIME_RESERVED_MS = 5000,      /* a putter's place, while its payload is asked for again */
+    TIME_KILL_AFTER_MS = 5000,    /* a cancelled attempt: SIGTERM, then SIGKILL */
     TIME_MARK_TTL_MS = 86400000,  /* marks of ended sessions (EXPIRED, not UNKNOWN) */
 };
 
