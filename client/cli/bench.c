@@ -154,7 +154,7 @@ static int64_t number_or(const struct flags *flags, size_t at, int64_t fallback)
 }
 
 static int bench_run(const struct flags *flags) {
-    const struct mode *mode = mode_find(flags_rest(flags, NULL)[0]);
+    const struct mode *mode = mode_find(cli_argument(flags, 0));
     if (mode == NULL) {
         return CLI_USAGE;
     }
@@ -197,9 +197,9 @@ const struct verb verb_bench = {
                 .rest_min = 1,
                 .rest_max = 1,
                 .rest_name = "throughput, latency, backlog or payload",
-                .examples = "wherry bench throughput\n"
-                            "wherry bench latency -o json\n"
-                            "wherry bench backlog --tasks 10000000\n"
-                            "wherry bench throughput --broker tcp://node7:7380\n"},
+                .examples = "  wherry bench throughput\n"
+                            "  wherry bench latency -o json\n"
+                            "  wherry bench backlog --tasks 10000000\n"
+                            "  wherry bench throughput --broker tcp://node7:7380\n"},
     .run = bench_run,
 };

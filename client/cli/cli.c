@@ -13,6 +13,12 @@ bool cli_json(const struct flags *flags) {
     return strcmp(flags_text(flags, CLI_OUTPUT), "json") == 0;
 }
 
+const char *cli_argument(const struct flags *flags, size_t at) {
+    size_t count;
+    char **rest = flags_rest(flags, &count);
+    return at < count ? rest[at] : NULL;
+}
+
 int cli_connect(const struct flags *flags, wherry_connection **out) {
     wherry_connect_options options = {.size = sizeof options, .label = "wherry"};
     wherry_err err = wherry_connect(flags_text(flags, CLI_BROKER), &options, out);

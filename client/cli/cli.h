@@ -44,13 +44,15 @@ enum { CLI_BROKER, CLI_OUTPUT, CLI_OWN };
     [CLI_BROKER] = {.name = "broker",                                                              \
                     .argument = "ADDRESSES",                                                       \
                     .environment = "WHERRY_BROKER",                                                \
-                    .help = "the broker, e.g. tcp://host:7380; several: with commas\n"             \
-                            "(default: $WHERRY_BROKER, else this machine's)"},                     \
+                    .help = "tcp://host:7380, ipc://path, several with commas"},                   \
     [CLI_OUTPUT] = {.name = "output",                                                              \
                     .letter = 'o',                                                                 \
                     .argument = "FORMAT",                                                          \
                     .fallback = "table",                                                           \
                     .help = "table or json"}
+
+/* The at-th argument that is no flag, NULL beyond the last. */
+const char *cli_argument(const struct flags *flags, size_t at);
 
 /* True for -o json; usage errors were refused before the verb ran. */
 bool cli_json(const struct flags *flags);

@@ -155,10 +155,9 @@ static int pool_run(const struct flags *flags) {
         {"LEASED", "leased", COLUMN_COUNT},
         {"HOST-STATE", "host_state", COLUMN_TEXT},
     };
-    size_t count;
-    char **rest = flags_rest(flags, &count);
+    const char *name = cli_argument(flags, 0);
     json_t *pool = NULL;
-    int code = ask(flags, count > 0 ? rest[0] : "default", &pool);
+    int code = ask(flags, name != NULL ? name : "default", &pool);
     if (code != CLI_DONE) {
         return code;
     }
@@ -183,9 +182,9 @@ const struct verb verb_status = {
                 .summary = "Show the broker: its queues, what was done, who is connected.",
                 .flags = show_flags,
                 .flag_count = SHOW_FLAGS,
-                .examples = "wherry status\n"
-                            "wherry status -o json\n"
-                            "wherry status --broker tcp://node7:7380\n"},
+                .examples = "  wherry status\n"
+                            "  wherry status -o json\n"
+                            "  wherry status --broker tcp://node7:7380\n"},
     .run = status_run,
 };
 
@@ -199,7 +198,7 @@ const struct verb verb_pool = {
                 .flag_count = SHOW_FLAGS,
                 .rest_max = 1,
                 .rest_name = "NAME",
-                .examples = "wherry pool\n"
-                            "wherry pool night -o json\n"},
+                .examples = "  wherry pool\n"
+                            "  wherry pool night -o json\n"},
     .run = pool_run,
 };

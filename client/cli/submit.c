@@ -187,7 +187,7 @@ static int submit_finish(const struct flags *flags, wherry_async *async, int64_t
         wherry_async_accepted(async, patience < 0 ? WHERRY_FOREVER : patience + ANSWER_MS);
     if (err != WHERRY_OK) {
         const char *text = wherry_async_error(async);
-        return cli_fail(flags_rest(flags, NULL)[0], err, *text != '\0' ? text : NULL);
+        return cli_fail(cli_argument(flags, 0), err, *text != '\0' ? text : NULL);
     }
     return flags_on(flags, SUBMIT_WAIT) ? outcome_print(async, deadline_us)
                                         : id_print(flags, wherry_async_id(async));
@@ -203,7 +203,7 @@ static int submit_send(const struct flags *flags, wherry_connection *connection,
                                                           : WHERRY_NO_WAIT;
     wherry_pool *pool = NULL;
     wherry_async *async = NULL;
-    const char *function = flags_rest(flags, NULL)[0];
+    const char *function = cli_argument(flags, 0);
     wherry_err err = wherry_pool_open(connection, flags_text(flags, SUBMIT_QUEUE), &pool);
     if (err == WHERRY_OK) {
         err = wherry_pool_apply_async_values(pool, function, args, kwargs, &options, &async);
@@ -243,7 +243,7 @@ static int submit_run(const struct flags *flags) {
 static int result_run(const struct flags *flags) {
     wherry_connection *connection = NULL;
     wherry_async *async = NULL;
-    const char *id = flags_rest(flags, NULL)[0];
+    const char *id = cli_argument(flags, 0);
     int64_t deadline_us = deadline_of(flags, RESULT_TIMEOUT);
     int code = cli_connect(flags, &connection);
     if (code != CLI_DONE) {
@@ -272,10 +272,10 @@ const struct verb verb_submit = {
                 .rest_min = 1,
                 .rest_max = SIZE_MAX,
                 .rest_name = "FUNCTION",
-                .examples = "wherry submit --wait wherry.echo hello\n"
-                            "wherry submit resize cat.jpg '{\"width\": 640}'\n"
-                            "wherry submit --queue night --kwargs '{\"deep\": true}' scan /srv\n"
-                            "id=$(wherry submit wherry.sleep 10); wherry result $id\n"},
+                .examples = "  wherry submit --wait wherry.echo hello\n"
+                            "  wherry submit resize cat.jpg '{\"width\": 640}'\n"
+                            "  wherry submit --queue night --kwargs '{\"deep\": true}' scan /srv\n"
+                            "  id=$(wherry submit wherry.sleep 10); wherry result $id\n"},
     .run = submit_run,
 };
 
@@ -289,7 +289,7 @@ const struct verb verb_result = {
                 .rest_min = 1,
                 .rest_max = 1,
                 .rest_name = "ID",
-                .examples = "wherry result 0d3a6w8n3kq5r00001c0000001\n"
-                            "wherry result --timeout 0 $id    # only look: exit 4 if not done\n"},
+                .examples = "  wherry result 0d3a6w8n3kq5r00001c0000001\n"
+                            "  wherry result --timeout 0 $id    # only look: exit 4 if not done\n"},
     .run = result_run,
 };
