@@ -40,7 +40,8 @@ enum flags_outcome flags_refuse(const struct flags_program *program, const char 
     vsnprintf(cause, sizeof cause, format, arguments);
     va_end(arguments);
     fprintf(stderr, "%s: %s%s%s%s%s%s (try --help)\n", program->name, flag != NULL ? "--" : "",
-            flag != NULL ? flag : "", value != NULL ? " " : "", value != NULL ? value : "",
+            flag != NULL ? flag : "", flag != NULL && value != NULL ? " " : "",
+            value != NULL ? value : "",
             flag != NULL || value != NULL ? ": " : "", cause);
     return FLAGS_WRONG;
 }
