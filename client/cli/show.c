@@ -191,9 +191,8 @@ const struct verb verb_status = {
 const struct verb verb_pool = {
     .program = {.name = "wherry pool",
                 .synopsis = "[FLAG…] [NAME]",
-                .summary =
-                    "Show a pool (default: \"default\"): its queue, hosts and processes, what\n"
-                    "each process runs, and the functions on offer.",
+                .summary = "Show a pool: its queue, its hosts, and what each process runs.\n"
+                           "Without a NAME it is the pool \"default\".",
                 .flags = show_flags,
                 .flag_count = SHOW_FLAGS,
                 .rest_max = 1,
