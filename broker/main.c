@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * wherry-broker: wires engine, store, net and HTTP together, in this order:
+ *
+ *     flags -> store -> engine (scan, queue settings) -> router -> HTTP -> loop -> everything backwards
+ *
+ * The router opens after the scan, so that whoever connects meets a broker that knows what it has. */
+#include "broker/net/loop.h"
+#include "broker/options.h"
+#include "broker/restore.h"
+#include "common/entropy.h"
+#include "common/log.h"
+#include "common/notify.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2, EXIT_UNUSABLE = 5, LINGER_MS = 1000 };
+
+struct house {
+    struct options options;
+    struct store *store;
+    struct store_identity identity;
+    struct payload_store *payloads;
+    struct engine *engine;
+    struct border *border;
+    struct router *router;
+    struct http *http;
+    struct loop *loop;
+    struct effects effects; /* of the time before the loop */
+};
+
+static void engine_open(struct house *house) {
+    struct engine_config config;
+    engine_config_init(&config);
+    config.epoch = house->identity.epoch;
+    memcpy(config.store_uuid, house->identity.uuid, sizeof config.store_uuid);
+    config.keeps = house->identity.keeps;
+    config.seed = entropy_u64();
+    config.memory_bytes_max = house->options.memory_limit_bytes;
+    config.payload_max = WIRE_PAYLOAD_MAX;
+    house->engine = engine_create(&config);
+}
+
+static wherry_err house_open(struct house *house) {
+    wherry_err err = store_open(house->options.store, &house->store);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    store_identity(house->store, &house->identity);
+    house->payloads = payload_store_create();
+    house->border = border_create(
+        &(struct border_config){.epoch = house->identity.epoch, .store = house->payloads});
+    engine_open(house);
+    err = restore_engine(house->engine, house->store, house->payloads, &house->options,
+                         &house->effects);
+    if (err == WHERRY_OK) {
+        err = router_open(&(struct router_config){.endpoints = house->options.listen,
+                                                  .endpoint_count = house->options.listen_count,
+                                                  .payload_max = WIRE_PAYLOAD_MAX},
+                          &house->router);
+    }
+    if (err == WHERRY_OK && house->options.http != NULL) {
+        err = http_open(house->options.http, &house->http);
+    }
+    return err;
+}
+
+static void house_close(struct house *house) {
+    http_close(&house->http);
+    router_close(&house->router, LINGER_MS);
+    engine_destroy(&house->engine);
+    loop_destroy(&house->loop);
+    border_destroy(&house->border);
+    payload_store_destroy(&house->payloads);
+    store_close(&house->store);
+    effects_fini(&house->effects);
+}
+
+static void house_announce(const struct house *house) {
+    if (!house->identity.keeps) {
+        log_event(LOG_WARN, "store is memory: nothing survives a restart");
+    }
+    for (size_t i = 0; router_endpoint(house->router, i) != NULL; i++) {
+        log_event(LOG_INFO, "listening", log_text("endpoint", router_endpoint(house->router, i)));
+    }
+    log_event(LOG_INFO, "ready", log_text("version", WHERRY_VERSION),
+              log_text("http", house->http != NULL ? http_address(house->http) : "off"),
+              log_number("pid", getpid()), log_number("epoch", (int64_t)house->identity.epoch));
+    notify_send("READY=1\nSTATUS=serving %s", router_endpoint(house->router, 0));
+}
+
+static int house_run(struct house *house) {
+    house->loop = loop_create(&(struct loop_config){
+        .engine = house->engine,
+        .border = house->border,
+        .payloads = house->payloads,
+        .router = house->router,
+        .store = house->store,
+        .http = house->http,
+        .grace_ms = house->options.grace_ms,
+        .memory_limit_bytes = house->options.memory_limit_bytes,
+    });
+    loop_carry_out(house->loop, &house->effects);
+    house_announce(house);
+    int exit_code = loop_run(house->loop);
+    log_event(LOG_INFO, "stopped", log_number("exit", exit_code));
+    return exit_code;
+}
+
+int main(int argc, char **argv) {
+    static struct house house; /* large: the queue settings */
+    log_open("wherry-broker");
+    enum flags_outcome outcome = options_read(&house.options, argc, argv);
+    if (outcome != FLAGS_GO) {
+        return outcome == FLAGS_SHOWN ? 0 : EXIT_USAGE;
+    }
+    loop_block_signals();
+    effects_init(&house.effects);
+    int exit_code = EXIT_UNUSABLE;
+    if (house_open(&house) == WHERRY_OK) {
+        exit_code = house_run(&house);
+    } else {
+        fprintf(stderr, "wherry-broker: %s\n", wherry_last_error());
+    }
+    house_close(&house);
+    return exit_code;
+}

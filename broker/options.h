@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the command line of wherry-broker says, checked: after OPTIONS_GO everything is well formed, and
+ * what remains can only fail on the machine (taken ports, no memory). */
+#ifndef WHERRY_BROKER_OPTIONS_H
+#define WHERRY_BROKER_OPTIONS_H
+
+#include "common/bytes.h"
+#include "common/flags.h"
+
+enum { OPTIONS_LISTEN_MAX = 64, OPTIONS_QUEUES_MAX = 1024 };
+
+struct options_queue {
+    struct span name;
+    uint64_t items_max; /* 0: as it is */
+    uint64_t bytes_max;
+};
+
+struct options { /* texts borrow the command line and the environment */
+    const char *listen[OPTIONS_LISTEN_MAX];
+    size_t listen_count;
+    const char *http; /* NULL: off */
+    const char *store;
+    uint64_t memory_limit_bytes;
+    int64_t grace_ms;
+    struct options_queue queues[OPTIONS_QUEUES_MAX];
+    size_t queue_count;
+};
+
+/* FLAGS_SHOWN and FLAGS_WRONG: as flags_parse; everything was printed. */
+enum flags_outcome options_read(struct options *options, int argc, char **argv);
+
+#endif
