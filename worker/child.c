@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Child. What it must never do: start a delivery that the broker has taken back, forget a result that the
- * broker has not recorded, or keep silent about a closed gate.
+ * Child. What it must never do: start a delivery that the broker has taken back, forget a result
+ * that the broker has not recorded, or keep silent about a closed gate.
  *
- * Everything about generations happens in two functions: child_hello() raises the generation itself, child_follow()
- * notices that somebody raised it. Both end in child_void(): what was delivered is dropped, numbers go on behind
- * `started`, and credit in the new generation is due.
+ * Everything about generations happens in two functions: child_hello() raises the generation
+ * itself, child_follow() notices that somebody raised it. Both end in child_void(): what was
+ * delivered is dropped, numbers go on behind `started`, and credit in the new generation is due.
  *
- * Refused: keeping deliveries across a reconnect. The broker may have given them to somebody else. */
+ * Refused: keeping deliveries across a reconnect. The broker may have given them to somebody else.
+ */
 #include "worker/child.h"
 
 #include "common/bounds.h"
@@ -40,8 +41,7 @@ struct child {
     struct held held;
 };
 
-struct child *child_create(const struct child_config *config)
-{
+struct child *child_create(const struct child_config *config) {
     struct child *child = calloc(1, sizeof(*child));
     CHECK(child != NULL);
     child->config = *config;
@@ -68,8 +68,7 @@ struct child *child_create(const struct child_config *config)
     return child;
 }
 
-void child_destroy(struct child **handle)
-{
+void child_destroy(struct child **handle) {
     struct child *child = *handle;
     if (child == NULL) {
         return;
@@ -86,8 +85,7 @@ void child_destroy(struct child **handle)
 
 /* ---- generations ---------------------------------------------------------------------------- */
 
-static void child_void(struct child *child, uint32_t generation)
-{
+static void child_void(struct child *child, uint32_t generation) {
     if (child->running && child->current == NULL) {
         child->current = parcels_shift(&child->parcels);
     }
@@ -97,8 +95,7 @@ static void child_void(struct child *child, uint32_t generation)
     child->credit_due = true;
 }
 
-void child_gate_closed(struct child *child, int64_t now_us)
-{
+void child_gate_closed(struct child *child, int64_t now_us) {
     (void)now_us;
     uint32_t generation = gate_state(child->gate).generation;
     if (generation != child->generation) {
@@ -108,8 +105,7 @@ void child_gate_closed(struct child *child, int64_t now_us)
 
 /* ---- the connection ------------------------------------------------------------------------- */
 
-void child_opened(struct child *child, int64_t now_us)
-{
+void child_opened(struct child *child, int64_t now_us) {
     peer_opened(&child->peer, now_us);
     child->unsent = child->held.oldest;
     child->stuck = false;
@@ -117,8 +113,7 @@ void child_opened(struct child *child, int64_t now_us)
 }
 
 static void child_input_deliver(struct child *child, const struct wire_message *message,
-                                int64_t now_us)
-{
+                                int64_t now_us) {
     child_gate_closed(child, now_us);
     struct parcel *parcel = parcels_copy(&child->parcels, message);
     if (parcel == NULL) {
@@ -127,7 +122,8 @@ static void child_input_deliver(struct child *child, const struct wire_message *
     uint32_t count = parcel->head.items.left;
     uint32_t room = child->held.oldest - 1 + child->config.window - child->received;
     if (parcel->head.generation != child->generation || count == 0) {
-        parcels_free(&child->parcels, parcel); /* void: sent before the broker heard of the closing */
+        parcels_free(&child->parcels,
+                     parcel); /* void: sent before the broker heard of the closing */
     } else if (parcel->number != child->received + 1 || count > room) {
         parcels_free(&child->parcels, parcel);
         peer_want_reopen(&child->peer); /* something is missing; a hello sets both right */
@@ -137,8 +133,7 @@ static void child_input_deliver(struct child *child, const struct wire_message *
     }
 }
 
-static void child_input_ack(struct child *child, const struct wire_message *message)
-{
+static void child_input_ack(struct child *child, const struct wire_message *message) {
     struct wire_tokens tokens;
     struct wire_token_run run;
     if (wire_get_tokens(message, &tokens) != WHERRY_OK) {
@@ -152,8 +147,7 @@ static void child_input_ack(struct child *child, const struct wire_message *mess
     }
 }
 
-void child_input(struct child *child, const struct wire_message *message, int64_t now_us)
-{
+void child_input(struct child *child, const struct wire_message *message, int64_t now_us) {
     enum wire_type type;
     switch (peer_input(&child->peer, message, &type, now_us)) {
     case PEER_TAKEN:
@@ -171,8 +165,7 @@ void child_input(struct child *child, const struct wire_message *message, int64_
     }
 }
 
-static struct task_id child_id_of(const struct child *child, uint32_t number)
-{
+static struct task_id child_id_of(const struct child *child, uint32_t number) {
     const struct gate_slot *slot = &child->gate->slots[number % GATE_SLOTS];
     return (struct task_id){.session = slot->session,
                             .number = slot->slot_number & ((UINT64_C(1) << 48) - 1),
@@ -180,8 +173,7 @@ static struct task_id child_id_of(const struct child *child, uint32_t number)
 }
 
 /* Lists results from the oldest on, and counts them as sent. */
-static void child_hello_results(struct child *child, struct wire_out *out)
-{
+static void child_hello_results(struct child *child, struct wire_out *out) {
     size_t bytes = 0;
     for (; child->unsent != child->held.end && bytes < CHILD_HELLO_BYTES; child->unsent++) {
         const struct held_result *result = held_at(&child->held, child->unsent);
@@ -197,8 +189,7 @@ static void child_hello_results(struct child *child, struct wire_out *out)
     }
 }
 
-static void child_hello(struct child *child, int64_t now_us, struct wire_out *out)
-{
+static void child_hello(struct child *child, int64_t now_us, struct wire_out *out) {
     struct gate_state state = gate_close(child->gate);
     child_void(child, state.generation + 1);
     child->credit_due = false;
@@ -223,8 +214,7 @@ static void child_hello(struct child *child, int64_t now_us, struct wire_out *ou
     peer_hello_sent(&child->peer, now_us);
 }
 
-static struct wire_credit child_credit(const struct child *child)
-{
+static struct wire_credit child_credit(const struct child *child) {
     return (struct wire_credit){
         .generation = child->generation,
         .up_to = child->held.oldest - 1 + child->config.window,
@@ -232,15 +222,14 @@ static struct wire_credit child_credit(const struct child *child)
     };
 }
 
-static void child_credit_sent(struct child *child, struct wire_credit credit)
-{
+static void child_credit_sent(struct child *child, struct wire_credit credit) {
     child->granted = credit;
     child->credit_due = false;
 }
 
-/* The next result that is neither sent nor acknowledged; sets `stuck` if only a hello can carry it. */
-static struct held_result *child_next_unsent(struct child *child)
-{
+/* The next result that is neither sent nor acknowledged; sets `stuck` if only a hello can carry it.
+ */
+static struct held_result *child_next_unsent(struct child *child) {
     while (child->unsent != child->held.end && held_at(&child->held, child->unsent)->acked) {
         child->unsent++;
     }
@@ -253,8 +242,7 @@ static struct held_result *child_next_unsent(struct child *child)
     return child->stuck ? NULL : result;
 }
 
-static bool child_output_results(struct child *child, struct wire_out *out)
-{
+static bool child_output_results(struct child *child, struct wire_out *out) {
     struct held_result *result = child_next_unsent(child);
     if (result == NULL) {
         if (child->stuck && child->unsent == child->held.oldest) {
@@ -279,8 +267,7 @@ static bool child_output_results(struct child *child, struct wire_out *out)
     return true;
 }
 
-static bool child_output_credit(struct child *child, struct wire_out *out)
-{
+static bool child_output_credit(struct child *child, struct wire_out *out) {
     struct wire_credit credit = child_credit(child);
     uint32_t gained = credit.up_to - child->granted.up_to;
     if (!child->credit_due && gained * 4 < child->config.window) {
@@ -291,8 +278,7 @@ static bool child_output_credit(struct child *child, struct wire_out *out)
     return true;
 }
 
-bool child_output(struct child *child, int64_t now_us, struct wire_out *out)
-{
+bool child_output(struct child *child, int64_t now_us, struct wire_out *out) {
     if (!child->peer.open) {
         return false;
     }
@@ -309,31 +295,30 @@ bool child_output(struct child *child, int64_t now_us, struct wire_out *out)
            peer_output_beat(&child->peer, out);
 }
 
-int64_t child_next_wake(const struct child *child)
-{
+int64_t child_next_wake(const struct child *child) {
     return peer_next_wake(&child->peer);
 }
 
-void child_tick(struct child *child, int64_t now_us)
-{
+void child_tick(struct child *child, int64_t now_us) {
     peer_tick(&child->peer, now_us);
 }
 
-bool child_wants_reopen(const struct child *child)
-{
+bool child_wants_reopen(const struct child *child) {
     return child->peer.reopen;
 }
 
-struct span child_refusal(const struct child *child)
-{
+bool child_greeted(const struct child *child) {
+    return child->peer.greeted;
+}
+
+struct span child_refusal(const struct child *child) {
     return (struct span){(const uint8_t *)child->peer.refusal, child->peer.refusal_size};
 }
 
 /* ---- running -------------------------------------------------------------------------------- */
 
 static void child_describe(const struct child *child, const struct parcel *parcel,
-                           struct child_task *out)
-{
+                           struct child_task *out) {
     *out = (struct child_task){
         .number = child->running_number,
         .id = parcel->item.id,
@@ -345,8 +330,7 @@ static void child_describe(const struct child *child, const struct parcel *parce
     };
 }
 
-bool child_start(struct child *child, struct child_task *out)
-{
+bool child_start(struct child *child, struct child_task *out) {
     struct parcel *parcel = child->parcels.first;
     if (parcel == NULL || child->running || child->stuck ||
         child->held.bytes > child->config.held_bytes_max) {
@@ -370,15 +354,13 @@ bool child_start(struct child *child, struct child_task *out)
     return true;
 }
 
-bool child_has_more(const struct child *child)
-{
+bool child_has_more(const struct child *child) {
     return child->parcels.count > 0;
 }
 
 /* Before the result can leave: the page says "answered". */
 static void child_end_task(struct child *child, uint32_t number, uint32_t status,
-                           uint64_t busy_us)
-{
+                           uint64_t busy_us) {
     CHECK(child->running && child->running_number == number && child->held.end == number);
     child->running_head.status = status;
     child->running = false;
@@ -386,8 +368,7 @@ static void child_end_task(struct child *child, uint32_t number, uint32_t status
     gate_answer(child->gate, number);
 }
 
-static void child_drop_current(struct child *child)
-{
+static void child_drop_current(struct child *child) {
     if (child->current != NULL) {
         parcels_free(&child->parcels, child->current);
         child->current = NULL;
@@ -395,32 +376,27 @@ static void child_drop_current(struct child *child)
 }
 
 void child_finish(struct child *child, uint32_t number, uint32_t status, struct span payload,
-                  uint64_t busy_us)
-{
+                  uint64_t busy_us) {
     child_end_task(child, number, status, busy_us);
     held_put(&child->held, &child->running_head, payload);
     child_drop_current(child);
 }
 
 void child_finish_taking(struct child *child, uint32_t number, uint32_t status, void *data,
-                         size_t size, uint64_t busy_us)
-{
+                         size_t size, uint64_t busy_us) {
     child_end_task(child, number, status, busy_us);
     held_put_taking(&child->held, &child->running_head, data, size);
     child_drop_current(child);
 }
 
-bool child_unsent(const struct child *child)
-{
+bool child_unsent(const struct child *child) {
     return child->unsent != child->held.end;
 }
 
-bool child_settled(const struct child *child)
-{
+bool child_settled(const struct child *child) {
     return !child->running && child->held.oldest == child->held.end;
 }
 
-bool child_cancelled(const struct child *child, uint32_t number)
-{
+bool child_cancelled(const struct child *child, uint32_t number) {
     return gate_cancelled(child->gate, number);
 }

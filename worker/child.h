@@ -50,6 +50,7 @@ bool child_output(struct child *child, int64_t now_us, struct wire_out *out);
 int64_t child_next_wake(const struct child *child); /* INT64_MAX: never */
 void child_tick(struct child *child, int64_t now_us);
 bool child_wants_reopen(const struct child *child); /* until the next child_opened() */
+bool child_greeted(const struct child *child);      /* HELLO_OK on this connection */
 /* Not empty: the broker refused this child (text; borrowed until the next input). */
 struct span child_refusal(const struct child *child);
 

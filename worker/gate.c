@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The gate. The whole truth is in one 64-bit word, so that "may I still start?" and "nothing more may
- * start" are one compare-and-swap and one swap on the same word: one of them is first, and both sides know which.
- * (Refused: a flag beside a counter. The child could read the flag, the supervisor set it and read the counter, the
- * child count up.)
+ * The gate. The whole truth is in one 64-bit word, so that "may I still start?" and "nothing more
+ * may start" are one compare-and-swap and one swap on the same word: one of them is first, and both
+ * sides know which. (Refused: a flag beside a counter. The child could read the flag, the
+ * supervisor set it and read the counter, the child count up.)
  *
- * Memory order. A slot is written before the swap that starts it (release) and read after the word (acquire). The
- * supervisor may read a slot while the child, whose older attempt was acknowledged meanwhile, fills it anew: the seal
- * holds the number, so such a slot is recognised as not the one that was looked for. */
+ * Memory order. A slot is written before the swap that starts it (release) and read after the word
+ * (acquire). The supervisor may read a slot while the child, whose older attempt was acknowledged
+ * meanwhile, fills it anew: the seal holds the number, so such a slot is recognised as not the one
+ * that was looked for. */
 #include "worker/gate.h"
 
 #include <string.h>
@@ -16,23 +17,19 @@
 
 enum { GATE_ANSWERED = 1, GATE_ACKNOWLEDGED = 2 };
 
-static uint64_t gate_word(struct gate_state state)
-{
+static uint64_t gate_word(struct gate_state state) {
     return (uint64_t)state.generation << 32 | state.started;
 }
 
-static struct gate_state gate_unword(uint64_t word)
-{
+static struct gate_state gate_unword(uint64_t word) {
     return (struct gate_state){(uint32_t)(word >> 32), (uint32_t)word};
 }
 
-static struct gate_slot *gate_slot(struct gate_page *gate, uint32_t number)
-{
+static struct gate_slot *gate_slot(struct gate_page *gate, uint32_t number) {
     return &gate->slots[number % GATE_SLOTS];
 }
 
-static uint32_t gate_seal(const struct gate_slot *slot, uint32_t number)
-{
+static uint32_t gate_seal(const struct gate_slot *slot, uint32_t number) {
     uint64_t mix = slot->session ^ (slot->slot_number * UINT64_C(0x9e3779b97f4a7c15));
     mix = (mix ^ (mix >> 29) ^ slot->epoch) * UINT64_C(0xbf58476d1ce4e5b9);
     mix = (mix ^ (mix >> 32) ^ slot->counter ^ ((uint64_t)number << 20)) *
@@ -40,21 +37,18 @@ static uint32_t gate_seal(const struct gate_slot *slot, uint32_t number)
     return (uint32_t)(mix >> 32) ^ (uint32_t)mix;
 }
 
-void gate_init(struct gate_page *gate, struct gate_state state)
-{
+void gate_init(struct gate_page *gate, struct gate_state state) {
     memset(gate, 0, sizeof(*gate));
     gate->magic = GATE_MAGIC;
     atomic_store_explicit(&gate->acked, state.started, memory_order_relaxed);
     atomic_store_explicit(&gate->word, gate_word(state), memory_order_release);
 }
 
-struct gate_state gate_state(const struct gate_page *gate)
-{
+struct gate_state gate_state(const struct gate_page *gate) {
     return gate_unword(atomic_load_explicit(&gate->word, memory_order_acquire));
 }
 
-void gate_fill(struct gate_page *gate, uint32_t number, struct task_id id, struct token token)
-{
+void gate_fill(struct gate_page *gate, uint32_t number, struct task_id id, struct token token) {
     struct gate_slot *slot = gate_slot(gate, number);
     slot->session = id.session;
     slot->slot_number = (uint64_t)id.slot << 48 | id.number;
@@ -64,29 +58,25 @@ void gate_fill(struct gate_page *gate, uint32_t number, struct task_id id, struc
     slot->seal = gate_seal(slot, number);
 }
 
-bool gate_start(struct gate_page *gate, uint32_t generation, uint32_t number)
-{
+bool gate_start(struct gate_page *gate, uint32_t generation, uint32_t number) {
     uint64_t before = gate_word((struct gate_state){generation, number - 1});
     return atomic_compare_exchange_strong_explicit(
         &gate->word, &before, gate_word((struct gate_state){generation, number}),
         memory_order_acq_rel, memory_order_acquire);
 }
 
-void gate_answer(struct gate_page *gate, uint32_t number)
-{
+void gate_answer(struct gate_page *gate, uint32_t number) {
     atomic_store_explicit(&gate_slot(gate, number)->answered, GATE_ANSWERED, memory_order_release);
 }
 
-void gate_acknowledge(struct gate_page *gate, uint32_t number)
-{
+void gate_acknowledge(struct gate_page *gate, uint32_t number) {
     atomic_store_explicit(&gate_slot(gate, number)->answered, GATE_ACKNOWLEDGED,
                           memory_order_release);
     uint32_t started = gate_state(gate).started;
     uint32_t acked = atomic_load_explicit(&gate->acked, memory_order_relaxed);
     uint32_t up_to = acked;
-    while (up_to != started &&
-           atomic_load_explicit(&gate_slot(gate, up_to + 1)->answered, memory_order_relaxed) ==
-               GATE_ACKNOWLEDGED) {
+    while (up_to != started && atomic_load_explicit(&gate_slot(gate, up_to + 1)->answered,
+                                                    memory_order_relaxed) == GATE_ACKNOWLEDGED) {
         up_to++;
     }
     if (up_to != acked) {
@@ -94,28 +84,24 @@ void gate_acknowledge(struct gate_page *gate, uint32_t number)
     }
 }
 
-bool gate_cancelled(const struct gate_page *gate, uint32_t number)
-{
-    return number != 0 &&
-           atomic_load_explicit(&gate->cancelled, memory_order_relaxed) == number;
+bool gate_cancelled(const struct gate_page *gate, uint32_t number) {
+    return number != 0 && atomic_load_explicit(&gate->cancelled, memory_order_relaxed) == number;
 }
 
-void gate_cancel(struct gate_page *gate, uint32_t number)
-{
+void gate_cancel(struct gate_page *gate, uint32_t number) {
     atomic_store_explicit(&gate->cancelled, number, memory_order_relaxed);
 }
 
-struct gate_state gate_close(struct gate_page *gate)
-{
-    /* An addition would do, but for the carry: at generation 2^32 − 1 it is lost at the top, as wanted. */
+struct gate_state gate_close(struct gate_page *gate) {
+    /* An addition would do, but for the carry: at generation 2^32 − 1 it is lost at the top, as
+     * wanted. */
     return gate_unword(
         atomic_fetch_add_explicit(&gate->word, UINT64_C(1) << 32, memory_order_acq_rel));
 }
 
 /* What the slot of `number` says. False: it is not that number's. */
 static bool gate_read(const struct gate_page *gate, uint32_t number, struct gate_attempt *out,
-                      uint32_t *answered)
-{
+                      uint32_t *answered) {
     const struct gate_slot *slot = &gate->slots[number % GATE_SLOTS];
     struct gate_slot copy = {.session = slot->session,
                              .slot_number = slot->slot_number,
@@ -136,19 +122,16 @@ static bool gate_read(const struct gate_page *gate, uint32_t number, struct gate
     return true;
 }
 
-static uint32_t gate_acked(const struct gate_page *gate)
-{
+static uint32_t gate_acked(const struct gate_page *gate) {
     return atomic_load_explicit(&gate->acked, memory_order_acquire);
 }
 
 /* A slot may have passed to a later number while we looked; then `acked` has passed it, too. */
-static bool gate_passed(const struct gate_page *gate, uint32_t number)
-{
+static bool gate_passed(const struct gate_page *gate, uint32_t number) {
     return (int32_t)(gate_acked(gate) - number) >= 0;
 }
 
-bool gate_check(const struct gate_page *gate)
-{
+bool gate_check(const struct gate_page *gate) {
     if (gate->magic != GATE_MAGIC) {
         return false;
     }
@@ -169,8 +152,7 @@ bool gate_check(const struct gate_page *gate)
     return true;
 }
 
-uint32_t gate_attempts(const struct gate_page *gate, struct gate_attempt *out, uint32_t capacity)
-{
+uint32_t gate_attempts(const struct gate_page *gate, struct gate_attempt *out, uint32_t capacity) {
     uint32_t acked = gate_acked(gate);
     uint32_t started = gate_state(gate).started;
     uint32_t count = 0;
@@ -183,10 +165,13 @@ uint32_t gate_attempts(const struct gate_page *gate, struct gate_attempt *out, u
     return count;
 }
 
-bool gate_running(const struct gate_page *gate, struct gate_attempt *out)
-{
+uint32_t gate_unacknowledged(const struct gate_page *gate) {
+    uint32_t acked = gate_acked(gate);
+    return gate_state(gate).started - acked;
+}
+
+bool gate_running(const struct gate_page *gate, struct gate_attempt *out) {
     uint32_t answered;
     uint32_t started = gate_state(gate).started;
-    return started != gate_acked(gate) && gate_read(gate, started, out, &answered) &&
-           answered == 0;
+    return started != gate_acked(gate) && gate_read(gate, started, out, &answered) && answered == 0;
 }

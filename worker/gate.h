@@ -70,6 +70,8 @@ struct gate_attempt {
 };
 /* Started and not acknowledged, oldest first; returns how many (≤ capacity). */
 uint32_t gate_attempts(const struct gate_page *gate, struct gate_attempt *out, uint32_t capacity);
+/* Started ones above the last that was acknowledged in order. */
+uint32_t gate_unacknowledged(const struct gate_page *gate);
 /* The attempt that runs: the last one started, unless it is answered. */
 bool gate_running(const struct gate_page *gate, struct gate_attempt *out);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Held results. Acknowledgements come nearly in order, and tokens grow with numbers (a later delivery
- * has a later token), so a run of tokens is found by halving and then walked.
+ * Held results. Acknowledgements come nearly in order, and tokens grow with numbers (a later
+ * delivery has a later token), so a run of tokens is found by halving and then walked.
  *
- * A chunk counts the results in it; no free list, no compaction: results leave in nearly the order in which they came.
- * A large result may be in libzmq's hands on an old, dying connection while its acknowledgement arrives on the new
- * one; hence the count of its users, which libzmq's thread lowers, too. */
+ * A chunk counts the results in it; no free list, no compaction: results leave in nearly the order
+ * in which they came. A large result may be in libzmq's hands on an old, dying connection while its
+ * acknowledgement arrives on the new one; hence the count of its users, which libzmq's thread
+ * lowers, too. */
 #include "worker/held.h"
 
 #include "common/check.h"
@@ -27,29 +28,25 @@ struct held_blob {
     void *data;
 };
 
-static void held_chunk_drop(struct held_chunk *chunk)
-{
+static void held_chunk_drop(struct held_chunk *chunk) {
     if (--chunk->users == 0) {
         free(chunk);
     }
 }
 
-static void held_blob_drop(struct held_blob *blob)
-{
+static void held_blob_drop(struct held_blob *blob) {
     if (atomic_fetch_sub_explicit(&blob->users, 1, memory_order_acq_rel) == 1) {
         free(blob->data);
         free(blob);
     }
 }
 
-static void held_blob_release(void *data, void *hint)
-{
+static void held_blob_release(void *data, void *hint) {
     (void)data;
     held_blob_drop(hint);
 }
 
-static void held_forget(struct held *held, struct held_result *result)
-{
+static void held_forget(struct held *held, struct held_result *result) {
     held->bytes -= result->size;
     if (result->chunk != NULL) {
         held_chunk_drop(result->chunk);
@@ -64,16 +61,14 @@ static void held_forget(struct held *held, struct held_result *result)
     result->acked = true;
 }
 
-void held_init(struct held *held, uint32_t started)
-{
+void held_init(struct held *held, uint32_t started) {
     held->oldest = started + 1;
     held->end = started + 1;
     held->bytes = 0;
     held->open = NULL;
 }
 
-void held_fini(struct held *held)
-{
+void held_fini(struct held *held) {
     for (uint32_t number = held->oldest; number != held->end; number++) {
         struct held_result *result = held_at(held, number);
         if (!result->acked) {
@@ -85,13 +80,11 @@ void held_fini(struct held *held)
     }
 }
 
-struct held_result *held_at(struct held *held, uint32_t number)
-{
+struct held_result *held_at(struct held *held, uint32_t number) {
     return &held->ring[number % GATE_SLOTS];
 }
 
-static struct held_chunk *held_room(struct held *held, size_t size)
-{
+static struct held_chunk *held_room(struct held *held, size_t size) {
     struct held_chunk *chunk = held->open;
     if (chunk != NULL && chunk->used + size <= HELD_CHUNK_BYTES) {
         return chunk;
@@ -107,18 +100,16 @@ static struct held_chunk *held_room(struct held *held, size_t size)
     return chunk;
 }
 
-static struct held_result *held_push(struct held *held, const struct held_result *head)
-{
+static struct held_result *held_push(struct held *held, const struct held_result *head) {
     CHECK(held->end - held->oldest < GATE_SLOTS);
     struct held_result *result = held_at(held, held->end);
     held->end++;
-    *result = (struct held_result){
-        .token = head->token, .index = head->index, .status = head->status};
+    *result =
+        (struct held_result){.token = head->token, .index = head->index, .status = head->status};
     return result;
 }
 
-void held_put(struct held *held, const struct held_result *head, struct span payload)
-{
+void held_put(struct held *held, const struct held_result *head, struct span payload) {
     if (payload.size > WIRE_INLINE_MAX) {
         void *copy = malloc(payload.size);
         CHECK(copy != NULL);
@@ -141,8 +132,7 @@ void held_put(struct held *held, const struct held_result *head, struct span pay
     held->bytes += payload.size;
 }
 
-void held_put_taking(struct held *held, const struct held_result *head, void *data, size_t size)
-{
+void held_put_taking(struct held *held, const struct held_result *head, void *data, size_t size) {
     if (size <= WIRE_INLINE_MAX) {
         held_put(held, head, (struct span){data, size});
         free(data);
@@ -159,8 +149,7 @@ void held_put_taking(struct held *held, const struct held_result *head, void *da
     held->bytes += size;
 }
 
-struct wire_part held_part(const struct held_result *result)
-{
+struct wire_part held_part(const struct held_result *result) {
     struct wire_part part = {.data = result->data, .size = result->size};
     if (result->blob != NULL) {
         atomic_fetch_add_explicit(&result->blob->users, 1, memory_order_relaxed);
@@ -171,8 +160,7 @@ struct wire_part held_part(const struct held_result *result)
 }
 
 /* The first number whose token is not below (epoch, counter). */
-static uint32_t held_find(struct held *held, struct token token)
-{
+static uint32_t held_find(struct held *held, struct token token) {
     uint32_t low = 0;
     uint32_t high = held->end - held->oldest;
     while (low < high) {
@@ -186,8 +174,7 @@ static uint32_t held_find(struct held *held, struct token token)
     return held->oldest + low;
 }
 
-void held_acknowledge(struct held *held, struct gate_page *gate, struct wire_token_run run)
-{
+void held_acknowledge(struct held *held, struct gate_page *gate, struct wire_token_run run) {
     uint32_t number = held_find(held, (struct token){run.epoch, run.first});
     for (; number != held->end; number++) {
         struct held_result *result = held_at(held, number);

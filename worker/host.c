@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Host. Order of what it says: hello (which reports every gate), DRAIN, deaths, gate reports, beats. A death report
- * is said on each new connection and with every third beat until it is acknowledged: the broker recognises it
- * by its sequence.
+ * Host. Order of what it says: hello (which reports every gate), DRAIN, deaths, gate reports,
+ * beats. A death report is said on each new connection and with every third beat until it is
+ * acknowledged: the broker recognises it by its sequence.
  *
- * A closing that could not be reported, because its connection is gone, needs no memory: the next hello closes
- * again, and its report covers all older generations. */
+ * A closing that could not be reported, because its connection is gone, needs no memory: the next
+ * hello closes again, and its report covers all older generations. */
 #include "worker/host.h"
 
 #include "common/bounds.h"
@@ -40,8 +40,7 @@ struct host {
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-static struct span host_copy(struct span text)
-{
+static struct span host_copy(struct span text) {
     uint8_t *copy = malloc(text.size + 1);
     CHECK(copy != NULL);
     if (text.size > 0) {
@@ -50,13 +49,11 @@ static struct span host_copy(struct span text)
     return (struct span){copy, text.size};
 }
 
-static void host_free(struct span text)
-{
+static void host_free(struct span text) {
     free((void *)(uintptr_t)text.data);
 }
 
-struct host *host_create(const struct host_config *config)
-{
+struct host *host_create(const struct host_config *config) {
     CHECK(config->processes <= BOUND_PLACES && config->function_count <= BOUND_FUNCTIONS);
     struct host *host = calloc(1, sizeof(*host));
     CHECK(host != NULL);
@@ -78,8 +75,7 @@ struct host *host_create(const struct host_config *config)
     return host;
 }
 
-void host_destroy(struct host **handle)
-{
+void host_destroy(struct host **handle) {
     struct host *host = *handle;
     if (host == NULL) {
         return;
@@ -101,8 +97,7 @@ void host_destroy(struct host **handle)
 
 /* ---- actions -------------------------------------------------------------------------------- */
 
-static void host_act(struct host *host, struct host_action action)
-{
+static void host_act(struct host *host, struct host_action action) {
     if (host->action_count == host->action_capacity) {
         uint32_t capacity = host->action_capacity == 0 ? 64 : host->action_capacity * 2;
         struct host_action *grown = realloc(host->actions, capacity * sizeof(*grown));
@@ -113,8 +108,7 @@ static void host_act(struct host *host, struct host_action action)
     host->actions[host->action_count++] = action;
 }
 
-bool host_action(struct host *host, struct host_action *out)
-{
+bool host_action(struct host *host, struct host_action *out) {
     if (host->action_first == host->action_count) {
         host->action_first = 0;
         host->action_count = 0;
@@ -124,13 +118,11 @@ bool host_action(struct host *host, struct host_action *out)
     return true;
 }
 
-static uint32_t host_index(const struct host *host, const struct place *place)
-{
+static uint32_t host_index(const struct host *host, const struct place *place) {
     return (uint32_t)(place - host->places);
 }
 
-static void host_wake_child(struct host *host, const struct place *place)
-{
+static void host_wake_child(struct host *host, const struct place *place) {
     if (!PLANTED(PLANT_CHILD_NOT_WOKEN)) {
         host_act(host, (struct host_action){.kind = HOST_WAKE_CHILD,
                                             .place = host_index(host, place),
@@ -138,8 +130,7 @@ static void host_wake_child(struct host *host, const struct place *place)
     }
 }
 
-static void host_signal(struct host *host, struct place *place, int signal)
-{
+static void host_signal(struct host *host, struct place *place, int signal) {
     host_act(host, (struct host_action){.kind = HOST_SIGNAL_CHILD,
                                         .place = host_index(host, place),
                                         .pid = place->pid,
@@ -147,16 +138,14 @@ static void host_signal(struct host *host, struct place *place, int signal)
 }
 
 /* A page that cannot be trusted: its child must not go on. */
-static void host_check_place(struct host *host, struct place *place)
-{
+static void host_check_place(struct host *host, struct place *place) {
     if (place->broken && place->kill_at_us == INT64_MAX) {
         place->kill_at_us = 0;
         host_signal(host, place, SIGKILL);
     }
 }
 
-static void host_close_gate(struct host *host, struct place *place)
-{
+static void host_close_gate(struct host *host, struct place *place) {
     place->report = place_close(place);
     place->report_due = true;
     host_wake_child(host, place);
@@ -165,8 +154,7 @@ static void host_close_gate(struct host *host, struct place *place)
 
 /* Ends the attempt that runs in `place`, whose gate was closed just now. */
 static void host_end_attempt(struct host *host, struct place *place, uint32_t cause, int signal,
-                             int64_t kill_at_us)
-{
+                             int64_t kill_at_us) {
     struct gate_attempt attempt;
     if (!place_running(place, &attempt)) {
         return;
@@ -183,16 +171,14 @@ static void host_end_attempt(struct host *host, struct place *place, uint32_t ca
 
 /* ---- input ---------------------------------------------------------------------------------- */
 
-static struct place *host_place(struct host *host, uint32_t place, enum place_kind kind)
-{
+static struct place *host_place(struct host *host, uint32_t place, enum place_kind kind) {
     if (place >= host->config.processes || host->places[place].kind != kind) {
         return NULL;
     }
     return &host->places[place];
 }
 
-static void host_input_close(struct host *host, const struct wire_message *message)
-{
+static void host_input_close(struct host *host, const struct wire_message *message) {
     struct wire_place_note note;
     if (wire_get_close_gate(message, &note) != WHERRY_OK) {
         return;
@@ -203,8 +189,7 @@ static void host_input_close(struct host *host, const struct wire_message *messa
     }
 }
 
-static bool host_names_token(struct wire_items runs, struct token token)
-{
+static bool host_names_token(struct wire_items runs, struct token token) {
     struct wire_token_run run;
     while (wire_next_token_run(&runs, &run)) {
         if (run.epoch == token.epoch && token.counter - run.first < run.count) {
@@ -215,8 +200,7 @@ static bool host_names_token(struct wire_items runs, struct token token)
 }
 
 static void host_input_lease_lost(struct host *host, const struct wire_message *message,
-                                  int64_t now_us)
-{
+                                  int64_t now_us) {
     struct wire_tokens tokens;
     if (wire_get_tokens(message, &tokens) != WHERRY_OK) {
         return;
@@ -232,8 +216,7 @@ static void host_input_lease_lost(struct host *host, const struct wire_message *
     }
 }
 
-static void host_input_signal(struct host *host, const struct wire_message *message)
-{
+static void host_input_signal(struct host *host, const struct wire_message *message) {
     struct wire_signal order;
     if (wire_get_signal(message, &order) != WHERRY_OK || order.signal > 64) {
         return;
@@ -249,8 +232,7 @@ static void host_input_signal(struct host *host, const struct wire_message *mess
     }
 }
 
-static void host_input_death_ack(struct host *host, const struct wire_message *message)
-{
+static void host_input_death_ack(struct host *host, const struct wire_message *message) {
     struct wire_place_note note;
     if (wire_get_death_ack(message, &note) != WHERRY_OK) {
         return;
@@ -262,8 +244,7 @@ static void host_input_death_ack(struct host *host, const struct wire_message *m
     }
 }
 
-void host_input(struct host *host, const struct wire_message *message, int64_t now_us)
-{
+void host_input(struct host *host, const struct wire_message *message, int64_t now_us) {
     enum wire_type type;
     if (peer_input(&host->peer, message, &type, now_us) != PEER_PASS) {
         return;
@@ -281,8 +262,7 @@ void host_input(struct host *host, const struct wire_message *message, int64_t n
 
 /* ---- output --------------------------------------------------------------------------------- */
 
-void host_opened(struct host *host, int64_t now_us)
-{
+void host_opened(struct host *host, int64_t now_us) {
     peer_opened(&host->peer, now_us);
     host->drain_due = host->draining;
     for (uint32_t i = 0; i < host->config.processes; i++) {
@@ -292,16 +272,14 @@ void host_opened(struct host *host, int64_t now_us)
 }
 
 static void host_hello_attempts(struct wire_out *out, const struct gate_attempt *attempts,
-                                uint32_t count)
-{
+                                uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         struct wire_attempt attempt = {attempts[i].id, attempts[i].token, attempts[i].answered};
         wire_hello_attempt(out, &attempt);
     }
 }
 
-static void host_hello_alive(struct host *host, struct place *place, struct wire_out *out)
-{
+static void host_hello_alive(struct host *host, struct place *place, struct wire_out *out) {
     bool closing = !PLANTED(PLANT_GATE_NOT_CLOSED);
     struct gate_state state = closing ? place_close(place) : place_look(place);
     if (closing) {
@@ -318,8 +296,7 @@ static void host_hello_alive(struct host *host, struct place *place, struct wire
     place->report_due = false;
 }
 
-static void host_hello_dead(struct host *host, const struct place *place, struct wire_out *out)
-{
+static void host_hello_dead(struct host *host, const struct place *place, struct wire_out *out) {
     struct wire_place report = {.place = host_index(host, place),
                                 .alive = false,
                                 .generation = place->final.generation,
@@ -328,8 +305,7 @@ static void host_hello_dead(struct host *host, const struct place *place, struct
     host_hello_attempts(out, place->attempts, place->attempt_count);
 }
 
-static uint32_t host_count(const struct host *host, enum place_kind kind)
-{
+static uint32_t host_count(const struct host *host, enum place_kind kind) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < host->config.processes; i++) {
         count += host->places[i].kind == kind;
@@ -337,8 +313,7 @@ static uint32_t host_count(const struct host *host, enum place_kind kind)
     return count;
 }
 
-static void host_hello(struct host *host, int64_t now_us, struct wire_out *out)
-{
+static void host_hello(struct host *host, int64_t now_us, struct wire_out *out) {
     struct wire_hello hello = {
         .peer = WIRE_HOST,
         .version_min = WIRE_VERSION_MIN,
@@ -368,8 +343,7 @@ static void host_hello(struct host *host, int64_t now_us, struct wire_out *out)
     peer_hello_sent(&host->peer, now_us);
 }
 
-static bool host_output_drain(struct host *host, struct wire_out *out)
-{
+static bool host_output_drain(struct host *host, struct wire_out *out) {
     if (!host->drain_due) {
         return false;
     }
@@ -378,8 +352,7 @@ static bool host_output_drain(struct host *host, struct wire_out *out)
     return true;
 }
 
-static void host_put_death(struct host *host, struct place *place, struct wire_out *out)
-{
+static void host_put_death(struct host *host, struct place *place, struct wire_out *out) {
     struct wire_death death = {.place = host_index(host, place),
                                .sequence = place->sequence,
                                .generation = place->final.generation,
@@ -391,15 +364,13 @@ static void host_put_death(struct host *host, struct place *place, struct wire_o
                                .pid = place->pid};
     for (uint32_t i = 0; i < place->attempt_count; i++) {
         const struct gate_attempt *attempt = &place->attempts[i];
-        host->report[i] =
-            (struct wire_attempt){attempt->id, attempt->token, attempt->answered};
+        host->report[i] = (struct wire_attempt){attempt->id, attempt->token, attempt->answered};
     }
     wire_put_death(out, &death, host->report, place->attempt_count);
     place->death_due = false;
 }
 
-static bool host_output_places(struct host *host, struct wire_out *out)
-{
+static bool host_output_places(struct host *host, struct wire_out *out) {
     for (uint32_t i = 0; i < host->config.processes; i++) {
         struct place *place = &host->places[i];
         if (place->kind == PLACE_DEAD && place->death_due) {
@@ -417,8 +388,7 @@ static bool host_output_places(struct host *host, struct wire_out *out)
 }
 
 /* The last words, when nothing is left that the broker must hear of. */
-static bool host_output_goodbye(struct host *host, struct wire_out *out)
-{
+static bool host_output_goodbye(struct host *host, struct wire_out *out) {
     if (!host->draining || host->goodbye_said || host_running(host) > 0 ||
         host_count(host, PLACE_DEAD) > 0) {
         return false;
@@ -429,8 +399,7 @@ static bool host_output_goodbye(struct host *host, struct wire_out *out)
     return true;
 }
 
-bool host_output(struct host *host, int64_t now_us, struct wire_out *out)
-{
+bool host_output(struct host *host, int64_t now_us, struct wire_out *out) {
     if (!host->peer.open || host->goodbye_said) {
         return false;
     }
@@ -447,8 +416,7 @@ bool host_output(struct host *host, int64_t now_us, struct wire_out *out)
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
-int64_t host_next_wake(const struct host *host)
-{
+int64_t host_next_wake(const struct host *host) {
     int64_t wake = peer_next_wake(&host->peer);
     wake = host->repeat_at_us < wake ? host->repeat_at_us : wake;
     for (uint32_t i = 0; i < host->config.processes; i++) {
@@ -458,8 +426,7 @@ int64_t host_next_wake(const struct host *host)
     return wake;
 }
 
-static void host_tick_repeat(struct host *host, int64_t now_us)
-{
+static void host_tick_repeat(struct host *host, int64_t now_us) {
     if (now_us < host->repeat_at_us) {
         return;
     }
@@ -469,8 +436,7 @@ static void host_tick_repeat(struct host *host, int64_t now_us)
     }
 }
 
-void host_tick(struct host *host, int64_t now_us)
-{
+void host_tick(struct host *host, int64_t now_us) {
     peer_tick(&host->peer, now_us);
     host_tick_repeat(host, now_us);
     for (uint32_t i = 0; i < host->config.processes; i++) {
@@ -487,43 +453,36 @@ void host_tick(struct host *host, int64_t now_us)
     }
 }
 
-bool host_wants_reopen(const struct host *host)
-{
+bool host_wants_reopen(const struct host *host) {
     return host->peer.reopen;
 }
 
-bool host_greeted(const struct host *host)
-{
+bool host_greeted(const struct host *host) {
     return host->peer.greeted;
 }
 
-struct span host_refusal(const struct host *host)
-{
+struct span host_refusal(const struct host *host) {
     return (struct span){(const uint8_t *)host->peer.refusal, host->peer.refusal_size};
 }
 
 /* ---- children ------------------------------------------------------------------------------- */
 
-struct gate_state host_place_state(const struct host *host, uint32_t place)
-{
+struct gate_state host_place_state(const struct host *host, uint32_t place) {
     return host->places[place].next;
 }
 
-bool host_place_free(const struct host *host, uint32_t place)
-{
+bool host_place_free(const struct host *host, uint32_t place) {
     return host->places[place].kind == PLACE_EMPTY;
 }
 
 void host_child_started(struct host *host, uint32_t place, struct gate_page *gate, int64_t pid,
-                        int64_t now_us)
-{
+                        int64_t now_us) {
     (void)now_us;
     place_occupy(&host->places[place], gate, pid);
 }
 
 void host_child_died(struct host *host, uint32_t index, const struct host_death *death,
-                     int64_t now_us)
-{
+                     int64_t now_us) {
     (void)now_us;
     struct place *place = &host->places[index];
     struct gate_attempt running;
@@ -538,8 +497,7 @@ void host_child_died(struct host *host, uint32_t index, const struct host_death 
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-void host_drain(struct host *host, int64_t now_us)
-{
+void host_drain(struct host *host, int64_t now_us) {
     (void)now_us;
     if (host->draining) {
         return;
@@ -553,25 +511,21 @@ void host_drain(struct host *host, int64_t now_us)
     }
 }
 
-void host_drain_force(struct host *host, int64_t now_us)
-{
+void host_drain_force(struct host *host, int64_t now_us) {
     for (uint32_t i = 0; i < host->config.processes; i++) {
         struct place *place = &host->places[i];
         if (place->kind == PLACE_ALIVE) {
             host_close_gate(host, place);
-            host_end_attempt(host, place, WIRE_CAUSE_DRAINED, SIGTERM,
-                             now_us + HOST_KILL_AFTER_US);
+            host_end_attempt(host, place, WIRE_CAUSE_DRAINED, SIGTERM, now_us + HOST_KILL_AFTER_US);
         }
     }
 }
 
-uint32_t host_running(const struct host *host)
-{
+uint32_t host_running(const struct host *host) {
     uint32_t count = 0;
-    struct gate_attempt *scratch = ((struct host *)(uintptr_t)host)->scratch;
     for (uint32_t i = 0; i < host->config.processes; i++) {
-        if (host->places[i].kind == PLACE_ALIVE) {
-            count += place_attempts(&host->places[i], scratch, GATE_SLOTS);
+        if (host->places[i].kind == PLACE_ALIVE && !host->places[i].broken) {
+            count += gate_unacknowledged(host->places[i].gate);
         }
     }
     return count;

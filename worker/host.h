@@ -73,7 +73,8 @@ void host_child_died(struct host *host, uint32_t place, const struct host_death 
 void host_drain(struct host *host, int64_t now_us);
 /* Stops what still runs: SIGTERM, then SIGKILL after 2 s; reported as DRAINED, not as crashes. */
 void host_drain_force(struct host *host, int64_t now_us);
-/* Started attempts that are not yet acknowledged, in all places. */
+/* Started attempts that are not yet acknowledged, in all places (a few too many while
+ * acknowledgements come out of turn). */
 uint32_t host_running(const struct host *host);
 
 /* ---- what the shell must do ----------------------------------------------------------------- */

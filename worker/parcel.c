@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Parcels. One allocation a message holds all its frames; the memory of the last one is used again, so a
- * busy child allocates nothing. */
+ * Parcels. One allocation a message holds all its frames; the memory of the last one is used again,
+ * so a busy child allocates nothing. */
 #include "worker/parcel.h"
 
 #include <stdlib.h>
@@ -9,21 +9,18 @@
 
 enum { PARCEL_SPARE_MAX = 1024 * 1024 };
 
-void parcels_init(struct parcels *parcels)
-{
+void parcels_init(struct parcels *parcels) {
     *parcels = (struct parcels){0};
     parcels->last = &parcels->first;
 }
 
-void parcels_fini(struct parcels *parcels)
-{
+void parcels_fini(struct parcels *parcels) {
     parcels_drop_all(parcels);
     free(parcels->spare);
     parcels->spare = NULL;
 }
 
-static struct parcel *parcel_get(struct parcels *parcels, size_t size)
-{
+static struct parcel *parcel_get(struct parcels *parcels, size_t size) {
     struct parcel *parcel = parcels->spare;
     if (parcel != NULL && parcel->capacity >= size) {
         parcels->spare = NULL;
@@ -37,8 +34,7 @@ static struct parcel *parcel_get(struct parcels *parcels, size_t size)
     return parcel;
 }
 
-static void parcel_fill(struct parcel *parcel, const struct wire_message *message)
-{
+static void parcel_fill(struct parcel *parcel, const struct wire_message *message) {
     uint8_t *at = parcel->data;
     parcel->message.count = message->count;
     for (size_t i = 0; i < message->count; i++) {
@@ -51,8 +47,7 @@ static void parcel_fill(struct parcel *parcel, const struct wire_message *messag
     }
 }
 
-struct parcel *parcels_copy(struct parcels *parcels, const struct wire_message *message)
-{
+struct parcel *parcels_copy(struct parcels *parcels, const struct wire_message *message) {
     size_t size = 0;
     for (size_t i = 0; i < message->count; i++) {
         size += message->frames[i].size;
@@ -73,15 +68,13 @@ struct parcel *parcels_copy(struct parcels *parcels, const struct wire_message *
     return parcel;
 }
 
-void parcels_append(struct parcels *parcels, struct parcel *parcel)
-{
+void parcels_append(struct parcels *parcels, struct parcel *parcel) {
     parcels->count += parcel->head.items.left;
     *parcels->last = parcel;
     parcels->last = &parcel->next;
 }
 
-void parcels_free(struct parcels *parcels, struct parcel *parcel)
-{
+void parcels_free(struct parcels *parcels, struct parcel *parcel) {
     bool better = parcels->spare == NULL || parcels->spare->capacity < parcel->capacity;
     if (parcel->capacity > PARCEL_SPARE_MAX || !better) {
         free(parcel);
@@ -91,8 +84,7 @@ void parcels_free(struct parcels *parcels, struct parcel *parcel)
     parcels->spare = parcel;
 }
 
-struct parcel *parcels_shift(struct parcels *parcels)
-{
+struct parcel *parcels_shift(struct parcels *parcels) {
     struct parcel *parcel = parcels->first;
     parcels->count -= parcel->head.items.left;
     parcels->first = parcel->next;
@@ -102,8 +94,7 @@ struct parcel *parcels_shift(struct parcels *parcels)
     return parcel;
 }
 
-bool parcels_next(struct parcels *parcels, uint32_t *number, struct token *token)
-{
+bool parcels_next(struct parcels *parcels, uint32_t *number, struct token *token) {
     struct parcel *parcel = parcels->first;
     if (!wire_next_deliver(&parcel->head.items, &parcel->item)) {
         return false;
@@ -114,8 +105,7 @@ bool parcels_next(struct parcels *parcels, uint32_t *number, struct token *token
     return true;
 }
 
-void parcels_drop_all(struct parcels *parcels)
-{
+void parcels_drop_all(struct parcels *parcels) {
     while (parcels->first != NULL) {
         parcels_free(parcels, parcels_shift(parcels));
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Peer. Silence is judged by our own beats that stay unanswered, not by a clock alone: a supervisor that
- * was itself stopped for ten seconds must not take that for the broker's silence.
+ * Peer. Silence is judged by our own beats that stay unanswered, not by a clock alone: a supervisor
+ * that was itself stopped for ten seconds must not take that for the broker's silence.
  *
- * A hello may wait for a commit of the broker, so each unanswered one doubles the patience, up to twelve seconds. */
+ * A hello may wait for a commit of the broker, so each unanswered one doubles the patience, up to
+ * twelve seconds. */
 #include "worker/peer.h"
 
 #include "common/bounds.h"
@@ -12,16 +13,14 @@
 
 enum { PEER_BEATS = 3, PEER_PATIENCE_MAX = 6, PEER_REFUSED_AGAIN_US = 5000000 };
 
-void peer_init(struct peer *peer)
-{
+void peer_init(struct peer *peer) {
     *peer = (struct peer){.beat_us = (int64_t)TIME_BEAT_MS * 1000,
                           .patience = PEER_BEATS,
                           .beat_at_us = INT64_MAX,
                           .reopen_at_us = INT64_MAX};
 }
 
-void peer_opened(struct peer *peer, int64_t now_us)
-{
+void peer_opened(struct peer *peer, int64_t now_us) {
     peer->open = true;
     peer->hello_due = true;
     peer->greeted = false;
@@ -32,15 +31,13 @@ void peer_opened(struct peer *peer, int64_t now_us)
     peer->reopen_at_us = INT64_MAX;
 }
 
-void peer_hello_sent(struct peer *peer, int64_t now_us)
-{
+void peer_hello_sent(struct peer *peer, int64_t now_us) {
     peer->hello_due = false;
     peer->unanswered = 1;
     peer->beat_at_us = now_us + peer->beat_us;
 }
 
-void peer_want_reopen(struct peer *peer)
-{
+void peer_want_reopen(struct peer *peer) {
     peer->open = false;
     peer->greeted = false;
     peer->reopen = true;
@@ -48,23 +45,20 @@ void peer_want_reopen(struct peer *peer)
     peer->beat_at_us = INT64_MAX;
 }
 
-static void peer_keep_refusal(struct peer *peer, struct span text)
-{
+static void peer_keep_refusal(struct peer *peer, struct span text) {
     peer->refusal_size = text.size < sizeof(peer->refusal) ? text.size : sizeof(peer->refusal);
     if (peer->refusal_size > 0) {
         memcpy(peer->refusal, text.data, peer->refusal_size);
     }
 }
 
-static bool peer_is_same_store(const struct peer *peer, struct span store)
-{
+static bool peer_is_same_store(const struct peer *peer, struct span store) {
     return peer->store_known && store.size == sizeof(peer->store) &&
            memcmp(store.data, peer->store, sizeof(peer->store)) == 0;
 }
 
 /* False: this broker was deposed. */
-static bool peer_meet_store(struct peer *peer, struct span store, uint64_t epoch)
-{
+static bool peer_meet_store(struct peer *peer, struct span store, uint64_t epoch) {
     if (peer_is_same_store(peer, store) && epoch < peer->epoch) {
         return false;
     }
@@ -76,8 +70,8 @@ static bool peer_meet_store(struct peer *peer, struct span store, uint64_t epoch
     return true;
 }
 
-static enum peer_verdict peer_input_hello_ok(struct peer *peer, const struct wire_message *message)
-{
+static enum peer_verdict peer_input_hello_ok(struct peer *peer,
+                                             const struct wire_message *message) {
     struct wire_hello_ok ok;
     if (peer->greeted || peer->hello_due || wire_get_hello_ok(message, &ok) != WHERRY_OK) {
         return PEER_TAKEN;
@@ -96,8 +90,7 @@ static enum peer_verdict peer_input_hello_ok(struct peer *peer, const struct wir
     return PEER_GREETED;
 }
 
-static void peer_input_lost(struct peer *peer, const struct wire_message *message)
-{
+static void peer_input_lost(struct peer *peer, const struct wire_message *message) {
     struct wire_session_lost lost;
     if (wire_get_session_lost(message, &lost) == WHERRY_OK &&
         peer_meet_store(peer, lost.store, lost.epoch)) {
@@ -107,8 +100,7 @@ static void peer_input_lost(struct peer *peer, const struct wire_message *messag
 }
 
 static void peer_input_refused(struct peer *peer, const struct wire_message *message,
-                               int64_t now_us)
-{
+                               int64_t now_us) {
     struct wire_refused refused;
     if (wire_get_refused(message, &refused) != WHERRY_OK) {
         return;
@@ -120,8 +112,7 @@ static void peer_input_refused(struct peer *peer, const struct wire_message *mes
 }
 
 enum peer_verdict peer_input(struct peer *peer, const struct wire_message *message,
-                             enum wire_type *type, int64_t now_us)
-{
+                             enum wire_type *type, int64_t now_us) {
     if (!peer->open || wire_type_of(message, type) != WHERRY_OK) {
         return PEER_TAKEN;
     }
@@ -141,8 +132,7 @@ enum peer_verdict peer_input(struct peer *peer, const struct wire_message *messa
     return PEER_TAKEN;
 }
 
-bool peer_output_beat(struct peer *peer, struct wire_out *out)
-{
+bool peer_output_beat(struct peer *peer, struct wire_out *out) {
     if (!peer->beat_due || !peer->greeted) {
         return false;
     }
@@ -151,8 +141,7 @@ bool peer_output_beat(struct peer *peer, struct wire_out *out)
     return true;
 }
 
-void peer_tick(struct peer *peer, int64_t now_us)
-{
+void peer_tick(struct peer *peer, int64_t now_us) {
     if (now_us >= peer->reopen_at_us) {
         peer_want_reopen(peer);
         peer->reopen_at_us = INT64_MAX;
@@ -174,7 +163,6 @@ void peer_tick(struct peer *peer, int64_t now_us)
     peer->beat_at_us = now_us + peer->beat_us;
 }
 
-int64_t peer_next_wake(const struct peer *peer)
-{
+int64_t peer_next_wake(const struct peer *peer) {
     return peer->beat_at_us < peer->reopen_at_us ? peer->beat_at_us : peer->reopen_at_us;
 }

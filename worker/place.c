@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Places. A child that crashes may have written anything into its page. Then nothing that it says is used: the
- * report names a generation and a number far above all that was ever granted, so that every delivery
- * counts as started, and lists no attempt, so that each of them ends as lost. The next child's
- * numbers go on from there. */
+ * Places. A child that crashes may have written anything into its page. Then nothing that it says
+ * is used: the report names a generation and a number far above all that was ever granted, so that
+ * every delivery counts as started, and lists no attempt, so that each of them ends as lost. The
+ * next child's numbers go on from there. */
 #include "worker/place.h"
 
 #include "common/check.h"
@@ -13,13 +13,11 @@
 
 enum { PLACE_LEAP = 1 << 20 }; /* beyond what a child can have raised unseen */
 
-void place_init(struct place *place)
-{
+void place_init(struct place *place) {
     *place = (struct place){.kind = PLACE_EMPTY, .kill_at_us = INT64_MAX};
 }
 
-void place_fini(struct place *place)
-{
+void place_fini(struct place *place) {
     free((void *)(uintptr_t)place->death.text.data);
     free(place->attempts);
     place->death.text = (struct span){NULL, 0};
@@ -27,8 +25,7 @@ void place_fini(struct place *place)
     place->attempt_count = 0;
 }
 
-void place_occupy(struct place *place, struct gate_page *gate, int64_t pid)
-{
+void place_occupy(struct place *place, struct gate_page *gate, int64_t pid) {
     CHECK(place->kind == PLACE_EMPTY);
     place->kind = PLACE_ALIVE;
     place->gate = gate;
@@ -39,33 +36,28 @@ void place_occupy(struct place *place, struct gate_page *gate, int64_t pid)
     place->kill_at_us = INT64_MAX;
 }
 
-static struct gate_state place_leap(struct place *place)
-{
+static struct gate_state place_leap(struct place *place) {
     place->broken = true;
     return (struct gate_state){place->next.generation + PLACE_LEAP,
                                place->next.started + PLACE_LEAP};
 }
 
 /* What is trusted from now on: the successor starts one generation above. */
-static void place_trust(struct place *place, struct gate_state state)
-{
+static void place_trust(struct place *place, struct gate_state state) {
     place->next = (struct gate_state){state.generation + 1, state.started};
 }
 
-static bool place_plausible(const struct place *place, struct gate_state state)
-{
+static bool place_plausible(const struct place *place, struct gate_state state) {
     return !place->broken && gate_check(place->gate) &&
            state.generation - place->next.generation < PLACE_LEAP;
 }
 
-struct gate_state place_look(struct place *place)
-{
+struct gate_state place_look(struct place *place) {
     struct gate_state state = gate_state(place->gate);
     return place_plausible(place, state) ? state : place_leap(place);
 }
 
-struct gate_state place_close(struct place *place)
-{
+struct gate_state place_close(struct place *place) {
     struct gate_state state = gate_close(place->gate);
     if (!place_plausible(place, state)) {
         return place_leap(place);
@@ -74,18 +66,15 @@ struct gate_state place_close(struct place *place)
     return state;
 }
 
-uint32_t place_attempts(const struct place *place, struct gate_attempt *out, uint32_t capacity)
-{
+uint32_t place_attempts(const struct place *place, struct gate_attempt *out, uint32_t capacity) {
     return place->broken ? 0 : gate_attempts(place->gate, out, capacity);
 }
 
-bool place_running(const struct place *place, struct gate_attempt *out)
-{
+bool place_running(const struct place *place, struct gate_attempt *out) {
     return !place->broken && gate_running(place->gate, out);
 }
 
-static void place_keep_attempts(struct place *place)
-{
+static void place_keep_attempts(struct place *place) {
     place->attempts = malloc(GATE_SLOTS * sizeof(*place->attempts));
     CHECK(place->attempts != NULL);
     place->attempt_count = place_attempts(place, place->attempts, GATE_SLOTS);
@@ -94,8 +83,7 @@ static void place_keep_attempts(struct place *place)
     place->attempts = fitted != NULL ? fitted : place->attempts;
 }
 
-static void place_keep_text(struct place *place, struct span text)
-{
+static void place_keep_text(struct place *place, struct span text) {
     size_t size = text.size < WIRE_TEXT_MAX ? text.size : WIRE_TEXT_MAX;
     uint8_t *copy = malloc(size + 1);
     CHECK(copy != NULL);
@@ -105,8 +93,7 @@ static void place_keep_text(struct place *place, struct span text)
     place->death.text = (struct span){copy, size};
 }
 
-void place_bury(struct place *place, const struct host_death *death, uint64_t sequence)
-{
+void place_bury(struct place *place, const struct host_death *death, uint64_t sequence) {
     CHECK(place->kind == PLACE_ALIVE);
     place->final = place_close(place);
     if (place->broken) {
@@ -122,8 +109,7 @@ void place_bury(struct place *place, const struct host_death *death, uint64_t se
     place->kill_at_us = INT64_MAX;
 }
 
-void place_clear(struct place *place)
-{
+void place_clear(struct place *place) {
     place_fini(place);
     place->kind = PLACE_EMPTY;
     place->gate = NULL;

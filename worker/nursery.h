@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Nursery: the supervisor's side of its places: page, eventfd and process of each child; when a place is
+ * filled again.
+ *
+ *     EMPTY ──nursery_fill: FORK sent──> ASKED ──FORKED──> ALIVE ──DIED──> DEAD ──nursery_free──> EMPTY
+ *
+ * A child that dies before it started any task, within its first second, makes its place wait: 0.1 s,
+ * doubled each time, up to 10 s. */
+#ifndef WHERRY_NURSERY_H
+#define WHERRY_NURSERY_H
+
+#include "worker/gate.h"
+#include "worker/host.h"
+#include "worker/post.h"
+
+enum nursery_kind { NURSERY_EMPTY, NURSERY_ASKED, NURSERY_ALIVE, NURSERY_DEAD };
+
+struct nursery_place { /* private */
+    enum nursery_kind kind;
+    struct gate_page *gate; /* mapped while not EMPTY */
+    int event_fd;
+    int64_t pid;
+    int64_t started_at_us;
+    int64_t fill_at_us; /* EMPTY */
+    uint32_t started;   /* number at the child's start */
+    uint32_t early;     /* deaths in a row without any task */
+};
+
+struct nursery { /* private */
+    struct host *host;      /* borrowed */
+    uint64_t host_session;
+    int post;
+    struct nursery_place *places;
+    uint32_t count;
+};
+
+void nursery_init(struct nursery *nursery, struct host *host, uint64_t host_session, int post,
+                  uint32_t count);
+void nursery_fini(struct nursery *nursery);
+
+/* Asks for a child in every empty place whose time has come. */
+void nursery_fill(struct nursery *nursery, int64_t now_us);
+int64_t nursery_next_wake(const struct nursery *nursery);
+uint32_t nursery_alive(const struct nursery *nursery);
+
+void nursery_forked(struct nursery *nursery, const struct post *letter, int64_t now_us);
+void nursery_died(struct nursery *nursery, const struct post *letter, int64_t now_us);
+/* The broker has acknowledged the death: the page may go. */
+void nursery_free(struct nursery *nursery, uint32_t place, int64_t now_us);
+
+void nursery_wake(struct nursery *nursery, uint32_t place);
+void nursery_signal(struct nursery *nursery, uint32_t place, int64_t pid, int signal);
+
+#endif

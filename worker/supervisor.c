@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Supervisor. Order of its start: signals blocked, fork server forked (while there is one thread
+ * and no ZeroMQ), functions known, link opened, children forked.
+ *
+ * All host logic runs under one mutex. What it wants done is done at once, under the same mutex, by
+ * whichever thread asked: an eventfd is written, or a letter goes to the fork server (a few bytes
+ * on a local socket). */
+#include "worker/supervisor.h"
+
+#include "common/bounds.h"
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/entropy.h"
+#include "common/err.h"
+#include "common/link/link.h"
+#include "common/log.h"
+#include "worker/forkserver.h"
+#include "worker/host.h"
+#include "worker/nursery.h"
+#include "worker/post.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    SUPERVISOR_REOPEN_US = 200000,
+    SUPERVISOR_SAY_AGAIN_US = 60000000, /* "no broker", once a minute */
+    SUPERVISOR_SAY_FIRST_US = 3000000,
+    SUPERVISOR_GOODBYE_MS = 500,
+};
+
+enum supervisor_exit { EXIT_CLEAN = 0, EXIT_USAGE = 2, EXIT_FORCED = 8 };
+
+struct supervisor {
+    const struct settings *settings;
+    pthread_mutex_t mutex;
+    struct host *host;
+    struct nursery nursery;
+    struct link *link;
+    int post;    /* to the fork server */
+    int signals; /* signalfd */
+    int notice;  /* eventfd: the link's thread has news for the main thread */
+    pid_t forkserver;
+    char (*names)[WIRE_NAME_MAX + 1];
+    uint32_t name_count;
+    char label[256];
+    struct wire_out out; /* link's thread */
+    bool out_kept;
+    bool reopening;
+    bool ready_said;
+    bool connected; /* as last logged */
+    int64_t silent_since_us;
+    int64_t say_at_us;
+    bool draining;
+    bool drained;
+    bool forced;
+    int64_t force_at_us; /* INT64_MAX: not draining */
+};
+
+/* ---- what the host wants -------------------------------------------------------------------- */
+
+static void supervisor_notice(struct supervisor *self) {
+    uint64_t one = 1;
+    ssize_t size = write(self->notice, &one, sizeof one);
+    (void)size;
+}
+
+/* Holds the mutex. */
+static void supervisor_act(struct supervisor *self) {
+    struct host_action action;
+    while (host_action(self->host, &action)) {
+        switch (action.kind) {
+        case HOST_WAKE_CHILD:
+            nursery_wake(&self->nursery, action.place);
+            break;
+        case HOST_SIGNAL_CHILD:
+            log_event(LOG_INFO, "stopping an attempt", log_number("place", action.place),
+                      log_number("pid", action.pid), log_number("signal", action.signal));
+            nursery_signal(&self->nursery, action.place, action.pid, action.signal);
+            break;
+        case HOST_PLACE_FREE:
+            nursery_free(&self->nursery, action.place, clock_mono_us());
+            supervisor_notice(self);
+            break;
+        case HOST_DRAINED:
+            self->drained = true;
+            supervisor_notice(self);
+            break;
+        }
+    }
+}
+
+/* ---- the link's thread ---------------------------------------------------------------------- */
+
+static void supervisor_opened(void *context, struct link *link) {
+    struct supervisor *self = context;
+    (void)link;
+    wire_out_clear(&self->out);
+    self->out_kept = false;
+    pthread_mutex_lock(&self->mutex);
+    self->reopening = false;
+    host_opened(self->host, clock_mono_us());
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static void supervisor_received(void *context, struct link *link,
+                                const struct wire_message *message) {
+    struct supervisor *self = context;
+    (void)link;
+    pthread_mutex_lock(&self->mutex);
+    bool before = host_greeted(self->host);
+    host_input(self->host, message, clock_mono_us());
+    supervisor_act(self);
+    if (host_greeted(self->host) != before) {
+        supervisor_notice(self);
+    }
+    pthread_mutex_unlock(&self->mutex);
+}
+
+/* Holds the mutex. */
+static void supervisor_reopen_if_wanted(struct supervisor *self, struct link *link) {
+    if (!self->reopening && host_wants_reopen(self->host)) {
+        self->reopening = true;
+        link_reopen(link, SUPERVISOR_REOPEN_US);
+        supervisor_notice(self);
+    }
+}
+
+static void supervisor_collect(void *context, struct link *link) {
+    struct supervisor *self = context;
+    pthread_mutex_lock(&self->mutex);
+    for (;;) {
+        if (!self->out_kept && !host_output(self->host, clock_mono_us(), &self->out)) {
+            break;
+        }
+        supervisor_act(self);
+        self->out_kept = !link_send(link, &self->out);
+        if (self->out_kept) {
+            break;
+        }
+        wire_out_clear(&self->out);
+    }
+    supervisor_act(self);
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static int64_t supervisor_tick(void *context, struct link *link, int64_t now_us) {
+    struct supervisor *self = context;
+    pthread_mutex_lock(&self->mutex);
+    host_tick(self->host, now_us);
+    supervisor_act(self);
+    supervisor_reopen_if_wanted(self, link);
+    int64_t wake_us = host_next_wake(self->host);
+    pthread_mutex_unlock(&self->mutex);
+    return wake_us;
+}
+
+/* ---- the start ------------------------------------------------------------------------------ */
+
+static void supervisor_block_signals(struct supervisor *self) {
+    static const int caught[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof caught / sizeof caught[0]; i++) {
+        sigaddset(&set, caught[i]);
+    }
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    self->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    CHECK(self->signals >= 0);
+}
+
+static bool supervisor_fork(struct supervisor *self) {
+    int ends[2];
+    int parent = getpid();
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+        return false;
+    }
+    self->forkserver = fork();
+    if (self->forkserver == 0) {
+        close(ends[0]);
+        close(self->signals);
+        close(self->notice);
+        forkserver_run(ends[1], self->settings, parent);
+    }
+    close(ends[1]);
+    self->post = ends[0];
+    return self->forkserver > 0;
+}
+
+/* Hears which functions there are. EXIT_CLEAN, or EXIT_USAGE after one line. */
+static int supervisor_hear(struct supervisor *self) {
+    static struct post letter;
+    int fds[POST_FDS];
+    self->names = calloc(BOUND_FUNCTIONS, sizeof *self->names);
+    CHECK(self->names != NULL);
+    while (post_receive(self->post, &letter, fds)) {
+        if (letter.kind == POST_READY) {
+            return EXIT_CLEAN;
+        }
+        if (letter.kind == POST_FAULT) {
+            fprintf(stderr, "wherry-worker: %.*s\n", (int)letter.text_size, letter.text);
+            return EXIT_USAGE;
+        }
+        if (letter.kind == POST_FUNCTION && self->name_count < BOUND_FUNCTIONS &&
+            letter.text_size <= WIRE_NAME_MAX) {
+            memcpy(self->names[self->name_count++], letter.text, letter.text_size);
+        }
+    }
+    fprintf(stderr, "wherry-worker: loading the plugins ended the process that does it; the last "
+                    "one named is to blame\n");
+    return EXIT_USAGE;
+}
+
+static void supervisor_create_host(struct supervisor *self) {
+    struct span names[BOUND_FUNCTIONS];
+    for (uint32_t i = 0; i < self->name_count; i++) {
+        names[i] = span_of_text(self->names[i]);
+    }
+    gethostname(self->label, sizeof self->label - 1);
+    struct host_config config = {.session = entropy_u64(),
+                                 .label = span_of_text(self->label),
+                                 .pid = getpid(),
+                                 .pool = span_of_text(self->settings->pool),
+                                 .processes = self->settings->processes,
+                                 .functions = names,
+                                 .function_count = self->name_count};
+    entropy_fill(config.secret, sizeof config.secret);
+    self->host = host_create(&config);
+    nursery_init(&self->nursery, self->host, config.session, self->post, config.processes);
+}
+
+static bool supervisor_open_link(struct supervisor *self) {
+    static const struct link_ops ops = {supervisor_opened, supervisor_received, supervisor_collect,
+                                        supervisor_tick};
+    struct link_options options = {.payload_max = WIRE_PAYLOAD_MAX, .extra_fd = -1};
+    wherry_err err = link_open(self->settings->brokers, &options, &ops, self, &self->link);
+    if (err != WHERRY_OK) {
+        settings_refuse("broker", self->settings->brokers, wherry_last_error());
+    }
+    return err == WHERRY_OK;
+}
+
+/* ---- letters -------------------------------------------------------------------------------- */
+
+static void supervisor_letter(struct supervisor *self) {
+    static struct post letter;
+    int fds[POST_FDS];
+    if (!post_receive(self->post, &letter, fds)) {
+        log_event(LOG_ERROR, "the fork server died, and every process with it");
+        self->forced = true;
+        self->drained = true;
+        return;
+    }
+    pthread_mutex_lock(&self->mutex);
+    int64_t now_us = clock_mono_us();
+    if (letter.kind == POST_FORKED) {
+        nursery_forked(&self->nursery, &letter, now_us);
+    } else if (letter.kind == POST_DIED) {
+        nursery_died(&self->nursery, &letter, now_us);
+    }
+    supervisor_act(self);
+    pthread_mutex_unlock(&self->mutex);
+    link_wake(self->link);
+}
+
+/* ---- signals -------------------------------------------------------------------------------- */
+
+static void supervisor_drain(struct supervisor *self, int64_t now_us) {
+    self->draining = true;
+    self->force_at_us = now_us + self->settings->grace_ms * 1000;
+    pthread_mutex_lock(&self->mutex);
+    host_drain(self->host, now_us);
+    supervisor_act(self);
+    uint32_t running = host_running(self->host);
+    pthread_mutex_unlock(&self->mutex);
+    log_event(LOG_INFO, "draining", log_number("running", running),
+              log_number("grace_ms", self->settings->grace_ms));
+    link_wake(self->link);
+}
+
+/* A second signal does not wait for reports: the broker learns by silence, or by the next start. */
+static void supervisor_stop(struct supervisor *self) {
+    log_event(LOG_WARN, "stopped by a second signal");
+    self->forced = true;
+    self->drained = true;
+}
+
+static void supervisor_dump(struct supervisor *self) {
+    pthread_mutex_lock(&self->mutex);
+    log_event(LOG_INFO, "state", log_number("alive", nursery_alive(&self->nursery)),
+              log_number("running", host_running(self->host)),
+              log_number("connected", host_greeted(self->host)));
+    pthread_mutex_unlock(&self->mutex);
+}
+
+/* As PID 1 we inherit everybody's orphans; the fork server's own end is seen at its socket. */
+static void supervisor_reap(void) {
+    while (waitpid(-1, NULL, WNOHANG) > 0) {
+    }
+}
+
+static void supervisor_signal(struct supervisor *self) {
+    struct signalfd_siginfo info;
+    while (read(self->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD) {
+            supervisor_reap();
+        } else if (info.ssi_signo == SIGUSR1) {
+            supervisor_dump(self);
+        } else if (info.ssi_signo == SIGHUP) {
+            log_event(LOG_INFO, "nothing to reload");
+        } else if (self->draining) {
+            supervisor_stop(self);
+        } else {
+            supervisor_drain(self, clock_mono_us());
+        }
+    }
+}
+
+/* ---- time ----------------------------------------------------------------------------------- */
+
+static void supervisor_say_connection(struct supervisor *self, int64_t now_us) {
+    bool greeted = host_greeted(self->host);
+    struct span refusal = host_refusal(self->host);
+    if (greeted && !self->connected) {
+        log_event(LOG_INFO, "connected", log_text("broker", self->settings->brokers));
+    } else if (!greeted && self->connected) {
+        log_event(LOG_WARN, "lost the broker", log_text("broker", self->settings->brokers));
+        self->say_at_us = now_us + SUPERVISOR_SAY_AGAIN_US;
+    } else if (!greeted && now_us >= self->say_at_us) {
+        self->say_at_us = now_us + SUPERVISOR_SAY_AGAIN_US;
+        log_event(LOG_WARN, refusal.size > 0 ? "the broker refuses this worker" : "no broker yet",
+                  log_text("broker", self->settings->brokers),
+                  refusal.size > 0 ? log_span("cause", refusal) : log_text("cause", NULL));
+    }
+    self->connected = greeted;
+}
+
+static void supervisor_say_ready(struct supervisor *self) {
+    if (!self->ready_said && host_greeted(self->host) &&
+        nursery_alive(&self->nursery) == self->settings->processes) {
+        self->ready_said = true;
+        log_event(LOG_INFO, "ready", log_text("pool", self->settings->pool),
+                  log_number("processes", self->settings->processes),
+                  log_number("functions", self->name_count));
+    }
+}
+
+static void supervisor_time(struct supervisor *self, int64_t now_us) {
+    pthread_mutex_lock(&self->mutex);
+    if (!self->draining) {
+        nursery_fill(&self->nursery, now_us);
+    }
+    if (now_us >= self->force_at_us) {
+        self->force_at_us = INT64_MAX;
+        self->forced = host_running(self->host) > 0 || !host_greeted(self->host);
+        log_event(LOG_WARN, "grace time over", log_number("running", host_running(self->host)));
+        host_drain_force(self->host, now_us);
+        self->drained = !host_greeted(self->host); /* nobody to tell */
+    }
+    supervisor_act(self);
+    supervisor_say_connection(self, now_us);
+    supervisor_say_ready(self);
+    pthread_mutex_unlock(&self->mutex);
+    link_wake(self->link);
+}
+
+static int supervisor_wait_ms(struct supervisor *self, int64_t now_us) {
+    int64_t wake_us = self->draining ? INT64_MAX : nursery_next_wake(&self->nursery);
+    wake_us = self->force_at_us < wake_us ? self->force_at_us : wake_us;
+    wake_us = !self->connected && self->say_at_us < wake_us ? self->say_at_us : wake_us;
+    if (wake_us == INT64_MAX) {
+        return -1;
+    }
+    int64_t wait_us = wake_us - now_us;
+    return wait_us <= 0 ? 0 : wait_us > 60000000 ? 60000 : (int)((wait_us + 999) / 1000);
+}
+
+static void supervisor_turn(struct supervisor *self) {
+    int64_t now_us = clock_mono_us();
+    supervisor_time(self, now_us);
+    struct pollfd items[3] = {
+        {self->signals, POLLIN, 0}, {self->post, POLLIN, 0}, {self->notice, POLLIN, 0}};
+    if (self->drained || poll(items, 3, supervisor_wait_ms(self, now_us)) <= 0) {
+        return;
+    }
+    if (items[2].revents != 0) {
+        uint64_t count;
+        ssize_t size = read(self->notice, &count, sizeof count);
+        (void)size;
+    }
+    if (items[1].revents != 0) {
+        supervisor_letter(self);
+    }
+    if (items[0].revents != 0) {
+        supervisor_signal(self);
+    }
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static void supervisor_end(struct supervisor *self) {
+    link_close(&self->link, SUPERVISOR_GOODBYE_MS);
+    close(self->post); /* the fork server kills its children and ends */
+    if (self->forkserver > 0) {
+        while (waitpid(self->forkserver, NULL, 0) < 0 && errno == EINTR) {
+        }
+    }
+    nursery_fini(&self->nursery);
+    host_destroy(&self->host);
+    wire_out_fini(&self->out);
+}
+
+static int supervisor_work(struct supervisor *self) {
+    supervisor_create_host(self);
+    if (!supervisor_open_link(self)) {
+        return EXIT_USAGE;
+    }
+    log_event(LOG_INFO, "starting", log_text("broker", self->settings->brokers),
+              log_text("pool", self->settings->pool),
+              log_number("processes", self->settings->processes),
+              log_number("functions", self->name_count));
+    while (!self->drained) {
+        supervisor_turn(self);
+    }
+    log_event(LOG_INFO, "stopped", log_text("how", self->forced ? "forced" : "clean"));
+    return self->forced ? EXIT_FORCED : EXIT_CLEAN;
+}
+
+int supervisor_run(const struct settings *settings) {
+    struct supervisor self = {.settings = settings,
+                              .post = -1,
+                              .force_at_us = INT64_MAX,
+                              .say_at_us = clock_mono_us() + SUPERVISOR_SAY_FIRST_US};
+    pthread_mutex_init(&self.mutex, NULL);
+    wire_out_init(&self.out);
+    supervisor_block_signals(&self);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    self.notice = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (self.notice < 0 || !supervisor_fork(&self)) {
+        fprintf(stderr, "wherry-worker: cannot fork: %s\n", strerror(errno));
+        return 1;
+    }
+    int code = supervisor_hear(&self);
+    if (code == EXIT_CLEAN) {
+        code = supervisor_work(&self);
+    }
+    supervisor_end(&self);
+    close(self.signals);
+    close(self.notice);
+    free(self.names);
+    pthread_mutex_destroy(&self.mutex);
+    return code;
+}
