@@ -55,7 +55,9 @@ const char *wherry_err_text(wherry_err err) {
     return err_texts[index];
 }
 
-const char *wherry_last_error(void) {
+/* A program may link both libraries, each with its copy of this file. The dynamic linker then takes one
+ * wherry_last_error() for both, so err_set() asks it where the text lies; hence not inline. */
+__attribute__((noinline)) const char *wherry_last_error(void) {
     return err_last;
 }
 
@@ -66,6 +68,7 @@ wherry_err err_set(wherry_err err, const char *format, ...) {
     va_start(arguments, format);
     int size = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    snprintf(err_last, sizeof err_last, "%s", size < 0 ? wherry_err_text(err) : text);
+    char *last = (char *)(uintptr_t)wherry_last_error();
+    snprintf(last, sizeof err_last, "%s", size < 0 ? wherry_err_text(err) : text);
     return err;
 }
