@@ -55,6 +55,12 @@ static bool type_is_hot(uint64_t type) {
            type == WIRE_RESULT;
 }
 
+/* Nothing but their type: no reader of their own looks at them. */
+static bool type_is_plain(uint64_t type) {
+    return type == WIRE_GOODBYE || type == WIRE_BEAT || type == WIRE_DRAIN ||
+           type == WIRE_HELLO_REQUIRED || type == WIRE_BEAT_OK;
+}
+
 static bool type_has_epoch(uint64_t type) {
     return type >= WIRE_HELLO_OK;
 }
@@ -85,7 +91,8 @@ wherry_err wire_type_of(const struct wire_message *message, enum wire_type *out)
     }
     uint64_t epoch;
     if ((type_has_epoch(type) && !message_field(message, 1, &epoch)) ||
-        (!type_is_hot(type) && !message_is_whole(message))) {
+        (!type_is_hot(type) && !message_is_whole(message)) ||
+        (type_is_plain(type) && message->count != 1)) {
         return err_set(WHERRY_E_PROTOCOL, "a malformed %s message", type_names[type]);
     }
     *out = (enum wire_type)type;
