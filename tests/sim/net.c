@@ -59,7 +59,7 @@ struct net_machine {
     bool blocked[2];
 };
 
-enum { NET_NODES_MAX = 64, NET_MACHINES_MAX = 32 };
+enum { NET_NODES_MAX = 64, NET_MACHINES_MAX = 24 };
 
 struct net {
     struct world *world;
@@ -76,7 +76,7 @@ struct net {
     bool broker_stopped;
     int64_t delay_low_us;
     int64_t delay_high_us;
-    bool rough;
+    enum net_farewell farewell;
     net_tap tap;
     void *tap_context;
     uint64_t in_flight;
@@ -192,9 +192,9 @@ static void net_route_leave(struct net *net, struct net_route *route) {
     net->nodes[route->node].route = NULL;
     net_queue_drop(net, &route->ways[NET_DOWN]);
     struct net_queue *up = &route->ways[NET_UP];
-    if (!net->rough || route->to_next_broker) {
+    if (net->farewell == NET_NOTHING_LATE || route->to_next_broker) {
         net_queue_drop(net, up);
-    } else {
+    } else if (net->farewell == NET_SOME_LATE) {
         struct net_message **at = &up->first;
         int64_t late_us = sim_rng_skewed(&net->rng, 0, 3000000);
         while (*at != NULL && sim_rng_chance(&net->rng, 700)) {
@@ -439,8 +439,8 @@ void net_set_delay(struct net *net, int64_t low_us, int64_t high_us) {
     net->delay_high_us = high_us;
 }
 
-void net_set_rough(struct net *net, bool rough) {
-    net->rough = rough;
+void net_set_farewell(struct net *net, enum net_farewell farewell) {
+    net->farewell = farewell;
 }
 
 /* In-flight messages die with the broker's process; peers' sockets look for its successor. */

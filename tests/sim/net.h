@@ -65,7 +65,9 @@ void net_stop(struct net *net, net_node node, bool stopped); /* its process read
 void net_stop_broker(struct net *net, bool stopped);
 void net_delay_next(struct net *net, net_node node, enum net_way way, int64_t delay_us);
 void net_set_delay(struct net *net, int64_t low_us, int64_t high_us); /* of every message */
-void net_set_rough(struct net *net, bool rough); /* cuts let old messages through late, or not */
+/* What becomes of messages still on their way up when their peer leaves the connection. */
+enum net_farewell { NET_NOTHING_LATE, NET_SOME_LATE, NET_ALL_LATE };
+void net_set_farewell(struct net *net, enum net_farewell farewell);
 
 /* Scenarios: the first message of `type` (0: any) stops its route and direction until net_release();
  * what stands behind it waits, what stands before it passes. A cut meanwhile behaves as ever. */

@@ -75,6 +75,15 @@ static struct sim_host *sim_is_host(struct sim *sim, const void *peer) {
     return NULL;
 }
 
+static struct puppet *sim_is_puppet(struct sim *sim, const void *peer) {
+    for (uint32_t i = 0; i < sim->puppet_count; i++) {
+        if (peer == sim->puppets[i]) {
+            return sim->puppets[i];
+        }
+    }
+    return NULL;
+}
+
 static void sim_to_peer(void *context, void *peer, const struct wire_message *message) {
     struct sim *sim = context;
     struct sim_client *client = sim_is_client(sim, peer);
@@ -83,6 +92,8 @@ static void sim_to_peer(void *context, void *peer, const struct wire_message *me
         sim_client_message(client, message);
     } else if (host != NULL) {
         sim_host_message(host, message);
+    } else if (sim_is_puppet(sim, peer) != NULL) {
+        puppet_message(sim_is_puppet(sim, peer), message);
     } else {
         sim_child_message(peer, message);
     }
@@ -152,7 +163,7 @@ void sim_advance(struct sim *sim, int64_t duration_us) {
 /* ---- a run ------------------------------------------------------------------------------------ */
 
 static void sim_start(struct sim *sim) {
-    net_set_rough(sim->net, true);
+    net_set_farewell(sim->net, NET_SOME_LATE);
     net_set_delay(sim->net, 20, 20000);
     store_set_delay(sim->store, 50, 50000);
     sim_broker_start(&sim->broker);

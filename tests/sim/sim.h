@@ -22,7 +22,13 @@
 #include "tests/sim/store.h"
 #include "tests/sim/world.h"
 
-enum { SIM_CLIENTS_MAX = 4, SIM_HOSTS_MAX = 4 };
+enum {
+    SIM_CLIENTS_MAX = 4,
+    SIM_HOSTS_MAX = 4,
+    SIM_PUPPETS_MAX = 8,
+    SIM_PUPPET_MACHINE = 1 + SIM_CLIENTS_MAX + SIM_HOSTS_MAX,
+};
+struct puppet;
 #define SIM_SETTLE_US (INT64_C(200) * 1000 * 1000)
 
 struct sim_config {
@@ -52,6 +58,9 @@ struct sim {
     struct sim_host hosts[SIM_HOSTS_MAX];
     struct sim_checker checker;
     struct sim_faults faults;
+    struct puppet *puppets[SIM_PUPPETS_MAX]; /* of a scenario */
+    uint32_t puppet_count;
+    void *scene_end; /* jmp_buf of a scenario */
     bool quiet; /* faults have stopped, applications submit nothing more */
     bool ending; /* everything has been said: hosts drain, nothing starts again */
 };
@@ -70,5 +79,8 @@ bool sim_run(struct sim *sim);
 /* One step of the world, with the checks that follow each. False: nothing is planned, or broken. */
 bool sim_step(struct sim *sim);
 void sim_advance(struct sim *sim, int64_t duration_us);
+
+/* A message for a puppet (puppet_input.c). */
+void puppet_message(struct puppet *puppet, const struct wire_message *message);
 
 #endif

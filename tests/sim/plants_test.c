@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Does the simulation notice? Each rule that can be switched off (common/plant.h) is switched off, and the
+ * scenario that guards it must fail; with the rule in force it must pass. Each run is a process of its own:
+ * a broken rule may well end in a CHECK. */
+#include "tests/sim/plants.h"
+#include "tests/sim/scenarios/scenarios.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+
+#define X(name, store, clients, hosts, processes, shape) \
+    static const struct scenario case_##name = {#name, name, store, clients, hosts, processes, shape};
+SCENARIOS(X)
+#undef X
+
+static const struct {
+    enum plant plant;
+    const struct scenario *scenario;
+} cases[] = {
+    {PLANT_ANSWER_BEFORE_COMMIT, &case_nothing_is_acknowledged_before_its_batch},
+    {PLANT_ANSWER_BEFORE_COMMIT, &case_receipt_of_result_leaves_after_commit},
+    {PLANT_DUPLICATE_AT_ONCE, &case_repeated_submit_waits_for_its_batch},
+    {PLANT_STALE_TOKEN, &case_stale_result_after_loss_is_refused},
+    {PLANT_REPEAT_UNKNOWN, &case_repeated_submit_is_taken_once},
+    {PLANT_ANSWERS_FORGOTTEN, &case_answers_are_remembered_until_acked},
+    {PLANT_RESUME_AS_NEW, &case_expired_session_is_not_resumed_as_new},
+    {PLANT_EXPIRED_BY_NUMBER, &case_expired_only_for_answered_numbers},
+    {PLANT_GATE_NOT_CLOSED, &case_gate_closed_before_announcing},
+    {PLANT_CHILD_NOT_WOKEN, &case_idle_child_is_woken_when_its_gate_closes},
+    {PLANT_OLDER_NOT_VOIDED, &case_older_generation_is_voided_too},
+    {PLANT_BYSTANDER_COUNTED, &case_unstarted_deliveries_are_uncounted},
+    {PLANT_DEATH_WINS, &case_death_overtaking_result_is_no_crash},
+    {PLANT_NO_GAP, &case_stopped_broker_does_not_declare_hosts_lost},
+    {PLANT_NO_FENCE, &case_returned_redelivery_lets_no_old_result_in},
+    {PLANT_NO_FLOOR, &case_unannounced_then_second_crash_is_fenced_by_floor},
+    {PLANT_CANCEL_UNSTORED, &case_cancel_is_stored_before_acknowledged},
+    {PLANT_ONCE_UNSTORED, &case_once_task_never_runs_twice},
+    {PLANT_LOST_WAKEUP, &case_putter_is_woken_when_room_appears},
+    {PLANT_BOUND_OFF_BY_ONE, &case_bound_is_never_exceeded},
+};
+enum { CASE_COUNT = sizeof cases / sizeof cases[0] };
+
+/* True: every promise was kept. `why`: what was broken. */
+static bool play(enum plant plant, const struct scenario *scenario, char *why, size_t size) {
+    int pipes[2];
+    assert_int_equal(pipe(pipes), 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        close(pipes[0]);
+        plant_active = plant;
+        const char *broken = scenario_run(scenario, false);
+        if (broken != NULL && write(pipes[1], broken, strlen(broken)) < 0) {
+            _exit(3);
+        }
+        _exit(broken == NULL ? 0 : 1);
+    }
+    close(pipes[1]);
+    ssize_t got = read(pipes[0], why, size - 1);
+    why[got > 0 ? got : 0] = '\0';
+    close(pipes[0]);
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void scenario_notices_the_plant(void **state) {
+    size_t at = (size_t)(uintptr_t)*state;
+    char why[512];
+    if (!play(PLANT_NONE, cases[at].scenario, why, sizeof why)) {
+        fail_msg("%s fails by itself: %s", cases[at].scenario->name, why);
+    }
+    if (play(cases[at].plant, cases[at].scenario, why, sizeof why)) {
+        fail_msg("%s does not notice %s", cases[at].scenario->name,
+                 plants_name(cases[at].plant));
+    }
+    print_message("             %s: %s\n", plants_name(cases[at].plant),
+                  why[0] != '\0' ? why : "a check of the program itself");
+}
+
+static void every_plant_has_a_scenario(void **state) {
+    (void)state;
+    for (uint32_t plant = PLANT_NONE + 1; plant < PLANT_COUNT; plant++) {
+        bool found = false;
+        for (uint32_t i = 0; i < CASE_COUNT; i++) {
+            found = found || cases[i].plant == (enum plant)plant;
+        }
+        if (!found) {
+            fail_msg("nothing guards %s", plants_name((enum plant)plant));
+        }
+    }
+}
+
+int main(void) {
+    struct CMUnitTest tests[CASE_COUNT + 1];
+    static char names[CASE_COUNT][160];
+    for (uint32_t i = 0; i < CASE_COUNT; i++) {
+        snprintf(names[i], sizeof names[i], "%s is noticed by %s", plants_name(cases[i].plant),
+                 cases[i].scenario->name);
+        tests[i] = (struct CMUnitTest){.name = names[i],
+                                       .test_func = scenario_notices_the_plant,
+                                       .initial_state = (void *)(uintptr_t)i};
+    }
+    tests[CASE_COUNT] = (struct CMUnitTest)cmocka_unit_test(every_plant_has_a_scenario);
+    return cmocka_run_group_tests_name("planted faults", tests, NULL, NULL);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Rules 3.4 to 3.7: deaths, silence, and what counts against a task. */
+#include "tests/sim/scenarios/scenarios.h"
+
+#include <signal.h>
+
+static struct engine_counts counts(const struct sim *s) {
+    return sim_broker_counts(&s->broker);
+}
+
+/* A child sends its result and is killed; the report of its death arrives first. */
+void death_overtaking_result_is_no_crash(struct sim *s) {
+    struct cast cast = cast_of(s);
+    cast_deliver(s, &cast, 2, 1);
+    cast.child->started += 1;
+    net_delay_next(s->net, cast.child->node, NET_UP, 500000);
+    puppet_result(cast.child, cast_newest(&cast), WIRE_DONE);
+    struct wire_attempt answered = puppet_attempt(cast_newest(&cast), true);
+    struct puppet_place place = {0, false, cast.child->generation, cast.child->started, &answered,
+                                 1};
+    puppet_death(cast.host, 1, &place);
+    UNTIL(s, cast.client->results[2] == 1);
+    EXPECT(s, cast.client->result_status[2] == WIRE_DONE);
+    EXPECT(s, counts(s).retries_crash == 0 && counts(s).retries_lease == 0);
+    UNTIL(s, cast.host->seen[WIRE_DEATH_ACK] > 0);
+}
+
+void answered_attempt_without_result_is_lost_not_crashed(struct sim *s) {
+    struct cast cast = cast_of(s);
+    cast_deliver(s, &cast, 2, 1);
+    cast.child->started += 1;
+    struct wire_attempt answered = puppet_attempt(cast_newest(&cast), true);
+    struct puppet_place place = {0, false, cast.child->generation, cast.child->started, &answered,
+                                 1};
+    puppet_death(cast.host, 1, &place);
+    NEVER(s, 900, counts(s).ready > 0);
+    UNTIL(s, counts(s).ready == 1);
+    EXPECT(s, counts(s).retries_crash == 0 && counts(s).retries_lease == 1);
+}
+
+/* Three times the first of three deliveries takes its child along: it fails, its neighbours do not. */
+void unstarted_deliveries_are_uncounted(struct sim *s) {
+    struct cast cast = cast_of(s);
+    struct puppet *child = cast.child;
+    cast_deliver(s, &cast, 2, 3);
+    for (uint64_t life = 1; life <= 3; life++) {
+        uint32_t first = (uint32_t)(life - 1) * 3;
+        EXPECT(s, child->deliveries[first].id.number == 2);
+        child->started += 1;
+        struct wire_attempt running = puppet_attempt(&child->deliveries[first], false);
+        struct puppet_place place = {0, false, child->generation, child->started, &running, 1};
+        puppet_death(cast.host, life, &place);
+        UNTIL(s, cast.host->seen[WIRE_DEATH_ACK] == life);
+        scene_wait(s, 3000);
+        child->generation++;
+        child->session++;
+        puppet_child_hello(child, cast.host, 0, NULL, 0);
+        puppet_credit(child, child->started + 3);
+        UNTIL(s, child->delivery_count == first + (life < 3 ? 6 : 5));
+    }
+    UNTIL(s, cast.client->results[2] == 1);
+    EXPECT(s, cast.client->result_status[2] == WIRE_FAILED ||
+                  cast.client->result_status[2] == WIRE_LOST);
+    EXPECT(s, cast.client->results[3] == 0 && cast.client->results[4] == 0);
+    EXPECT(s, counts(s).retries_crash == 2);
+}
+
+/* A replacement whose hello came before the report would make a running attempt look unstarted. */
+void place_is_used_again_only_after_its_report(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    struct sim_host *host = host_up(s, 0);
+    struct sim_task *once =
+        submit_with(c, (struct sim_submit){.options = {.flags = TASK_ONCE, .max_attempts = 1},
+                                           .plan = {.duration_us = 60000000}});
+    UNTIL(s, once->runs == 1);
+    net_hold(s->net, host->node, NET_UP, WIRE_DEATH);
+    sim_child_kill(&host->children[0], SIGKILL, false);
+    NEVER(s, 3000, host->children[0].logic != NULL);
+    net_release(s->net, host->node, NET_UP);
+    UNTIL(s, once->finished);
+    EXPECT(s, once->outcome == WHERRY_E_WORKER_LOST || once->outcome == WHERRY_E_LOST);
+    UNTIL(s, host->children[0].logic != NULL);
+    struct sim_task *next = submit(c, 0);
+    UNTIL(s, next->finished);
+    EXPECT(s, next->outcome == WHERRY_OK && once->runs == 1);
+}
+
+void third_crash_fails_the_task_with_its_cause(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    host_up(s, 0);
+    struct sim_task *poison = submit_with(
+        c, (struct sim_submit){.wait_ms = -1, .plan = {.behaviour = TASK_CRASHES}});
+    struct sim_task *neighbour = submit(c, 2000000);
+    UNTIL(s, poison->finished);
+    EXPECT(s, poison->outcome == WHERRY_E_WORKER_LOST && poison->runs == 3);
+    UNTIL(s, neighbour->finished);
+    EXPECT(s, neighbour->outcome == WHERRY_OK);
+}
+
+void hung_function_keeps_its_lease(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    host_up(s, 0);
+    struct sim_task *task = submit(c, INT64_C(1800) * 1000000);
+    UNTIL(s, task->runs == 1);
+    host_up(s, 1);
+    scene_wait(s, 1790 * 1000);
+    EXPECT(s, task->runs == 1 && !task->finished);
+    UNTIL(s, task->finished);
+    EXPECT(s, task->outcome == WHERRY_OK && task->deliveries == 1);
+}
+
+void vanished_host_loses_its_leases_after_three_beats(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    host_up(s, 0);
+    struct sim_task *task = submit(c, 2000000);
+    UNTIL(s, task->runs == 1);
+    host_up(s, 1);
+    sim_host_crash(&s->hosts[0]);
+    int64_t vanished_us = s->world.now_us;
+    UNTIL(s, task->runs == 2);
+    EXPECT(s, s->world.now_us - vanished_us >= 4000000 && s->world.now_us - vanished_us < 8500000);
+    UNTIL(s, task->finished);
+    EXPECT(s, task->outcome == WHERRY_OK && counts(s).retries_crash == 0);
+}
+
+/* A suspended machine: broker and supervisor stand still for ten seconds, and the broker wakes up first. */
+void stopped_broker_does_not_declare_hosts_lost(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    struct sim_host *host = host_up(s, 0);
+    struct sim_task *task = submit(c, 30000000);
+    UNTIL(s, task->runs == 1);
+    host_up(s, 1);
+    sim_broker_stop(&s->broker);
+    sim_host_stop(host, true);
+    scene_wait(s, 10 * 1000);
+    sim_broker_continue(&s->broker);
+    scene_wait(s, 500);
+    sim_host_stop(host, false);
+    UNTIL(s, task->finished);
+    EXPECT(s, task->runs == 1 && task->deliveries == 1);
+    EXPECT(s, counts(s).retries_lease == 0);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every scenario: its name, the rule whose history it tells, the store, the real clients, hosts and
+ * children a host that it may start, and its bounds.
+ *
+ * To add one: write `void name(struct sim *s)` in the file of its section, add its line here, and it is
+ * a test. If it guards a rule that can be switched off, add it to plants_test.c, too. */
+#ifndef SIM_SCENARIOS_H
+#define SIM_SCENARIOS_H
+
+#include "tests/sim/puppet.h"
+#include "tests/sim/scene.h"
+
+/* clang-format off */
+#define SCENARIOS(X) \
+    /* 1 persist barrier: persist.c */ \
+    X(nothing_is_acknowledged_before_its_batch, DURABLE, 0, 0, 0, NULL) \
+    X(repeated_submit_waits_for_its_batch, DURABLE, 0, 0, 0, NULL) \
+    X(result_is_not_shown_before_its_batch, DURABLE, 0, 0, 0, NULL) \
+    X(receipt_of_result_leaves_after_commit, DURABLE, 0, 0, 0, NULL) \
+    X(answer_about_an_unknown_id_waits_for_the_open_batch, DURABLE, 0, 0, 0, NULL) \
+    X(beats_and_hello_of_a_child_wait_for_no_batch, DURABLE, 0, 0, 0, NULL) \
+    X(hello_that_makes_a_session_waits_for_its_batch, DURABLE, 0, 0, 0, NULL) \
+    X(failed_sync_ends_the_broker_and_loses_nothing, DURABLE, 1, 1, 1, NULL) \
+    X(full_disk_refuses_new_work_and_takes_results, DURABLE, 1, 1, 1, NULL) \
+    /* 2 client sessions: sessions.c */ \
+    X(repeated_submit_is_taken_once, DURABLE, 0, 0, 0, NULL) \
+    X(repeated_submit_is_taken_once_over_a_restart, DURABLE, 0, 0, 0, NULL) \
+    X(answers_are_remembered_until_acked, DURABLE, 0, 0, 0, NULL) \
+    X(parked_five_and_accepted_six_survive_restart, DURABLE, 0, 0, 0, shape_one_a_queue) \
+    X(parked_submit_parks_again_with_its_place_open, DURABLE, 0, 0, 0, shape_one_a_queue) \
+    X(expired_session_is_not_resumed_as_new, DURABLE, 0, 0, 0, NULL) \
+    X(client_never_submits_again_what_an_expired_session_sent, DURABLE, 1, 1, 1, NULL) \
+    X(session_id_gives_no_power_without_its_secret, DURABLE, 0, 0, 0, NULL) \
+    X(only_kept_tasks_may_be_touched_by_others, DURABLE, 0, 0, 0, NULL) \
+    X(uncertain_after_deadline_without_broker, DURABLE, 1, 0, 0, shape_impatient_client) \
+    X(expired_only_for_answered_numbers, DURABLE, 0, 0, 0, NULL) \
+    X(late_copy_of_a_settled_number_is_a_duplicate, DURABLE, 0, 0, 0, NULL) \
+    X(silent_session_ends_and_its_queued_tasks_go_on, DURABLE, 0, 0, 0, NULL) \
+    X(resubmission_to_memory_broker_names_old_id, MEMORY, 1, 1, 1, NULL) \
+    X(memory_broker_restart_loses_no_task_of_a_living_client, MEMORY, 1, 1, 2, NULL) \
+    /* 3 worker processes: gate.c, deaths.c */ \
+    X(gate_closed_before_announcing, DURABLE, 1, 2, 1, NULL) \
+    X(idle_child_is_woken_when_its_gate_closes, DURABLE, 1, 1, 1, NULL) \
+    X(older_generation_is_voided_too, DURABLE, 0, 0, 0, NULL) \
+    X(first_credit_of_a_generation_is_the_report_of_the_one_before, DURABLE, 0, 0, 0, NULL) \
+    X(credit_of_a_closed_generation_is_refused, DURABLE, 0, 0, 0, NULL) \
+    X(unknown_route_says_hello_again_and_gets_work, DURABLE, 1, 1, 1, NULL) \
+    X(delayed_report_voids_nothing_new, DURABLE, 0, 0, 0, NULL) \
+    X(child_hello_before_host_hello_keeps_good_work, DURABLE, 0, 0, 0, NULL) \
+    X(running_child_before_its_host_is_not_told_to_stop, DURABLE, 0, 0, 0, NULL) \
+    X(old_tasks_wait_until_every_host_has_announced, DURABLE, 0, 0, 0, NULL) \
+    X(death_overtaking_result_is_no_crash, DURABLE, 0, 0, 0, NULL) \
+    X(answered_attempt_without_result_is_lost_not_crashed, DURABLE, 0, 0, 0, NULL) \
+    X(unstarted_deliveries_are_uncounted, DURABLE, 0, 0, 0, NULL) \
+    X(place_is_used_again_only_after_its_report, DURABLE, 1, 1, 1, NULL) \
+    X(third_crash_fails_the_task_with_its_cause, DURABLE, 1, 1, 2, NULL) \
+    X(hung_function_keeps_its_lease, DURABLE, 1, 2, 1, NULL) \
+    X(vanished_host_loses_its_leases_after_three_beats, DURABLE, 1, 2, 1, NULL) \
+    X(stopped_broker_does_not_declare_hosts_lost, DURABLE, 1, 2, 1, NULL) \
+    /* 4 attempts and fencing: fence.c */ \
+    X(tokens_do_not_repeat_over_restart, DURABLE, 0, 0, 0, NULL) \
+    X(tokens_do_not_repeat_over_restart_of_a_memory_broker, MEMORY, 0, 0, 0, NULL) \
+    X(stale_result_after_loss_is_refused, DURABLE, 1, 2, 1, NULL) \
+    X(returned_redelivery_lets_no_old_result_in, DURABLE, 0, 0, 0, NULL) \
+    X(unannounced_then_second_crash_is_fenced_by_floor, DURABLE, 0, 0, 0, NULL) \
+    X(held_alone_does_not_decide, DURABLE, 0, 0, 0, NULL) \
+    X(work_announced_within_grace_runs_once, DURABLE, 1, 2, 2, NULL) \
+    X(cancel_is_stored_before_acknowledged, DURABLE, 0, 0, 0, NULL) \
+    X(once_task_never_runs_twice, DURABLE, 1, 2, 1, NULL) \
+    /* 6 bounds: bounds.c */ \
+    X(submit_before_get_never_waits_for_itself, DURABLE, 0, 0, 0, shape_few_result_bytes) \
+    X(returned_task_above_bound_is_taken_and_putters_wait, DURABLE, 0, 0, 0, shape_one_a_queue) \
+    X(bound_is_never_exceeded, DURABLE, 0, 0, 0, shape_three_a_queue) \
+    X(putter_is_woken_when_room_appears, DURABLE, 0, 0, 0, shape_one_a_queue) \
+    X(putters_are_served_in_order_of_arrival, DURABLE, 0, 0, 0, shape_one_a_queue) \
+    X(full_queue_says_full_at_once_to_whoever_does_not_wait, DURABLE, 0, 0, 0, shape_one_a_queue) \
+    X(putter_that_waited_in_vain_is_certainly_not_in_the_queue, DURABLE, 0, 0, 0, shape_one_a_queue) \
+    X(what_can_never_fit_is_too_large, DURABLE, 0, 0, 0, shape_few_queue_bytes) \
+    X(large_parked_payload_is_asked_for_when_its_turn_comes, DURABLE, 1, 1, 1, shape_one_a_queue)
+/* clang-format on */
+
+#define X(name, store, clients, hosts, processes, shape) void name(struct sim *s);
+SCENARIOS(X)
+#undef X
+
+/* Puppets that play a client and a worker host with one child, all greeted. The child has no credit yet. */
+struct cast {
+    struct puppet *client;
+    struct puppet *host;
+    struct puppet *child;
+};
+struct cast cast_of(struct sim *s);
+/* One more host with one child. */
+struct cast cast_worker(struct sim *s, const char *host, const char *child);
+/* Submits `count` tasks from number `first`, and has them delivered to the child in one lane that is known to be
+ * quick: delivery i is child->deliveries[i]. `first` must be above 1: number 1 measures the lane. */
+void cast_deliver(struct sim *s, struct cast *cast, uint64_t first, uint64_t count);
+/* The newest delivery. */
+const struct puppet_delivery *cast_newest(const struct cast *cast);
+
+/* Bounds. */
+void shape_three_a_queue(struct sim_config *config);
+void shape_few_result_bytes(struct sim_config *config); /* 1,000 */
+void shape_few_queue_bytes(struct sim_config *config);  /* 1,000 */
+void shape_one_a_queue(struct sim_config *config);      /* queues hold one task */
+void shape_impatient_client(struct sim_config *config); /* gives up after 5 s without a broker */
+
+#endif
