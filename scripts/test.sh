@@ -25,7 +25,6 @@ state() { # one hash of all sources and of the versions of the tools
 summary() { # the closing lines of each cmocka program, from ctest's log
     awk '
         /^[0-9]+\/[0-9]+ Testing: / { name = $3 }
-        /^[0-9]+: / { sub(/^[0-9]+: /, "") }
         /^\[  (PASSED|FAILED)  \] [0-9]+ test/ {
             printf "%-44s %s\n", name, $0
             if ($2 == "PASSED") { passed += $4 } else { failed += $4 }
