@@ -48,14 +48,27 @@ struct gate_state gate_state(const struct gate_page *gate) {
     return gate_unword(atomic_load_explicit(&gate->word, memory_order_acquire));
 }
 
+/* A slot may be read while it is filled anew; plain accesses would be a data race. */
+static void gate_put(uint64_t *field, uint64_t value) {
+    __atomic_store_n(field, value, __ATOMIC_RELAXED);
+}
+
+static uint64_t gate_get(const uint64_t *field) {
+    return __atomic_load_n(field, __ATOMIC_RELAXED);
+}
+
 void gate_fill(struct gate_page *gate, uint32_t number, struct task_id id, struct token token) {
     struct gate_slot *slot = gate_slot(gate, number);
-    slot->session = id.session;
-    slot->slot_number = (uint64_t)id.slot << 48 | id.number;
-    slot->epoch = token.epoch;
-    slot->counter = token.counter;
-    atomic_store_explicit(&slot->answered, 0, memory_order_relaxed);
-    slot->seal = gate_seal(slot, number);
+    struct gate_slot filled = {.session = id.session,
+                               .slot_number = (uint64_t)id.slot << 48 | id.number,
+                               .epoch = token.epoch,
+                               .counter = token.counter};
+    atomic_store_explicit(&slot->answered, 0, memory_order_release);
+    gate_put(&slot->session, filled.session);
+    gate_put(&slot->slot_number, filled.slot_number);
+    gate_put(&slot->epoch, filled.epoch);
+    gate_put(&slot->counter, filled.counter);
+    __atomic_store_n(&slot->seal, gate_seal(&filled, number), __ATOMIC_RELAXED);
 }
 
 bool gate_start(struct gate_page *gate, uint32_t generation, uint32_t number) {
@@ -103,12 +116,12 @@ struct gate_state gate_close(struct gate_page *gate) {
 static bool gate_read(const struct gate_page *gate, uint32_t number, struct gate_attempt *out,
                       uint32_t *answered) {
     const struct gate_slot *slot = &gate->slots[number % GATE_SLOTS];
-    struct gate_slot copy = {.session = slot->session,
-                             .slot_number = slot->slot_number,
-                             .epoch = slot->epoch,
-                             .counter = slot->counter};
     *answered = atomic_load_explicit(&slot->answered, memory_order_acquire);
-    if (gate_seal(&copy, number) != slot->seal) {
+    struct gate_slot copy = {.session = gate_get(&slot->session),
+                             .slot_number = gate_get(&slot->slot_number),
+                             .epoch = gate_get(&slot->epoch),
+                             .counter = gate_get(&slot->counter)};
+    if (gate_seal(&copy, number) != __atomic_load_n(&slot->seal, __ATOMIC_RELAXED)) {
         return false;
     }
     *out = (struct gate_attempt){
@@ -158,7 +171,8 @@ uint32_t gate_attempts(const struct gate_page *gate, struct gate_attempt *out, u
     uint32_t count = 0;
     for (uint32_t number = acked + 1; number != started + 1 && count < capacity; number++) {
         uint32_t answered;
-        if (gate_read(gate, number, &out[count], &answered) && answered != GATE_ACKNOWLEDGED) {
+        if (gate_read(gate, number, &out[count], &answered) && answered != GATE_ACKNOWLEDGED &&
+            !gate_passed(gate, number)) {
             count++;
         }
     }
@@ -173,5 +187,6 @@ uint32_t gate_unacknowledged(const struct gate_page *gate) {
 bool gate_running(const struct gate_page *gate, struct gate_attempt *out) {
     uint32_t answered;
     uint32_t started = gate_state(gate).started;
-    return started != gate_acked(gate) && gate_read(gate, started, out, &answered) && answered == 0;
+    return started != gate_acked(gate) && gate_read(gate, started, out, &answered) &&
+           answered == 0 && !gate_passed(gate, started);
 }

@@ -57,11 +57,22 @@ struct process {
 
 /* ---- the link's thread ---------------------------------------------------------------------- */
 
+/* The link did not take it, and its connection is gone: the results in it are said again by the hello. */
+static void process_forget_out(struct process *process) {
+    for (size_t i = 0; i < process->out.part_count; i++) {
+        struct wire_part *part = &process->out.parts[i];
+        if (part->release != NULL) {
+            part->release((void *)(uintptr_t)part->data, part->hint);
+        }
+    }
+    wire_out_clear(&process->out);
+    process->out_kept = false;
+}
+
 static void process_opened(void *context, struct link *link) {
     struct process *process = context;
     (void)link;
-    wire_out_clear(&process->out);
-    process->out_kept = false;
+    process_forget_out(process);
     process->reopening = false;
     pthread_mutex_lock(&process->mutex);
     child_opened(process->child, clock_mono_us());
