@@ -35,8 +35,6 @@ MAY_INCLUDE = {
     "common": ("common/", "wherry_base.h"),
     "broker/core": ("broker/core/", "common/"),
     "broker/store": ("broker/store/", "broker/core/", "common/"),
-    "broker/net": ("broker/net/", "broker/core/", "common/"),
-    "broker/http": ("broker/http/", "broker/core/", "common/"),
     "broker": ("broker/", "common/"),
     "worker": ("worker/", "common/", "wherry_"),
     "client/cli": ("client/cli/", "client/include/", "common/", "wherry"),
