@@ -112,7 +112,7 @@ static int house_run(struct house *house) {
 int main(int argc, char **argv) {
     static struct house house; /* large: the queue settings */
     log_open("wherry-broker");
-    enum flags_outcome outcome = options_read(&house.options, argc, argv);
+    enum flags_outcome outcome = options_parse(&house.options, argc, argv);
     if (outcome != FLAGS_GO) {
         return outcome == FLAGS_SHOWN ? 0 : EXIT_USAGE;
     }

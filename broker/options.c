@@ -173,7 +173,7 @@ static enum flags_outcome read_rest(struct options *options, const struct flags 
     return FLAGS_GO;
 }
 
-enum flags_outcome options_read(struct options *options, int argc, char **argv) {
+enum flags_outcome options_parse(struct options *options, int argc, char **argv) {
     struct flags flags;
     memset(options, 0, sizeof *options);
     enum flags_outcome outcome = flags_parse(&flags, &program, argc, argv);

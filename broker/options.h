@@ -28,6 +28,6 @@ struct options { /* texts borrow the command line and the environment */
 };
 
 /* FLAGS_SHOWN and FLAGS_WRONG: as flags_parse; everything was printed. */
-enum flags_outcome options_read(struct options *options, int argc, char **argv);
+enum flags_outcome options_parse(struct options *options, int argc, char **argv);
 
 #endif

@@ -162,13 +162,18 @@ wherry_err endpoint_lock(const char *path, int *out) {
     }
 }
 
-/* The name goes while the lock is still held: whoever opened the old file sees that it is not current. */
+/* libzmq leaves the socket's name behind; it goes first. The lock's name goes while the lock is still
+ * held: whoever opened the old file sees that it is not current. */
 void endpoint_unlock(const char *path, int *fd) {
     char lock_path[LOCK_PATH_SIZE];
     if (*fd < 0) {
         return;
     }
     snprintf(lock_path, sizeof lock_path, "%s.lock", path);
+    struct stat status;
+    if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode)) {
+        unlink(path);
+    }
     unlink(lock_path);
     close(*fd);
     *fd = -1;

@@ -10,7 +10,10 @@
 #include <string.h>
 #include <utlist.h>
 
-enum { PLACE_BITS = 20 };
+enum {
+    PLACE_BITS = 20,
+    MESSAGE_OVERHEAD = 128, /* what a waiting message costs beside its bytes */
+};
 
 void routes_init(struct routes *routes) {
     *routes = (struct routes){0};
@@ -143,7 +146,7 @@ void routes_wait(struct routes *routes, struct route *route, struct wire_out *ou
     message->part_count = out->part_count;
     memcpy(message->parts, out->parts, out->part_count * sizeof *message->parts);
     bytes_append(&message->body, out->body.data, out->body.size);
-    message->size = message->body.size;
+    message->size = MESSAGE_OVERHEAD + message->body.size;
     for (size_t i = 0; i < message->part_count; i++) {
         message->size += message->parts[i].size;
     }
