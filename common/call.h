@@ -2,11 +2,11 @@
  *
  * What a task's payload holds; opaque to the broker, read and written by clients and workers.
  *
- *     [0, [argument…], {keyword: value…}]              one call
- *     [1, [item…], {keyword: value…}, starmap]         a chunk of a map: the function runs once an item
+ *     [0, [argument…], {keyword: value…}]          one call
+ *     [1, [item…], {keyword: value…}, starmap]     a chunk of a map: one run an item
  *
- * A done call answers one value, a done chunk the list of its values in order. The first failing item
- * ends its chunk (as multiprocessing); its failure is the task's. */
+ * A done call answers one value, a done chunk the list of its values in order. The first failing
+ * item ends its chunk (as multiprocessing); its failure is the task's. */
 #ifndef WHERRY_CALL_H
 #define WHERRY_CALL_H
 
@@ -29,7 +29,8 @@ void call_encode(struct bytes *out, const struct call *call);
 wherry_err call_decode(struct span payload, struct call *out);
 
 /* Packs picture arguments as [args] and {kwargs}: the picture of a call lists the positional items,
- * then, behind a ';', keyword items, each preceded by its name: "is;bd", 1, "x", "deep", 1, "scale", 0.5. */
+ * then, behind a ';', keyword items, each preceded by its name: "is;bd", 1, "x", "deep", 1,
+ * "scale", 0.5. */
 wherry_err call_encode_picture(struct bytes *out, const char *picture, va_list arguments);
 
 #endif

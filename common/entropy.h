@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Randomness from the operating system: session ids, secrets, seeds. Programs and libraries call it;
- * pure code is handed the result. */
+ * Randomness from the operating system: session ids, secrets, seeds. Programs and libraries call
+ * it; pure code is handed the result. */
 #ifndef WHERRY_ENTROPY_H
 #define WHERRY_ENTROPY_H
 

@@ -2,9 +2,9 @@
  *
  * Error codes in words, and the calling thread's last failure; see err.h.
  *
- * The text lives in a fixed thread-local buffer, not on the heap: telling of a failed allocation must
- * not need one, and a thread that ends leaves nothing behind. It is the one variable of this library
- * that is neither const nor passed in, as errno is for C. */
+ * The text lives in a fixed thread-local buffer, not on the heap: telling of a failed allocation
+ * must not need one, and a thread that ends leaves nothing behind. It is the one variable of this
+ * library that is neither const nor passed in, as errno is for C. */
 #include "common/err.h"
 
 #include <stdarg.h>
@@ -55,8 +55,8 @@ const char *wherry_err_text(wherry_err err) {
     return err_texts[index];
 }
 
-/* A program may link both libraries, each with its copy of this file. The dynamic linker then takes one
- * wherry_last_error() for both, so err_set() asks it where the text lies; hence not inline. */
+/* A program may link both libraries, each with its copy of this file. The dynamic linker then takes
+ * one wherry_last_error() for both, so err_set() asks it where the text lies; hence not inline. */
 __attribute__((noinline)) const char *wherry_last_error(void) {
     return err_last;
 }

@@ -6,8 +6,8 @@
  * holds the two bits that are too many as zeros and is therefore at most 7. One id has one text in
  * lower case, so that texts may be compared and searched for.
  *
- * CRC-16/XMODEM (polynomial 0x1021, start 0, not reflected) is what Redis Cluster hashes names with:
- * clients in any language find it ready-made. */
+ * CRC-16/XMODEM (polynomial 0x1021, start 0, not reflected) is what Redis Cluster hashes names
+ * with: clients in any language find it ready-made. */
 #include "common/id.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
  * Identities.
  *
  *     task id, 128 bits:   session 64 (random) | slot 16 (0…4095) | number 48 (from 1)
- *     text form:           26 characters of Crockford's base32, lower case: selects with a double click
+ *     text form:           26 characters of Crockford's base32, lower case; a double click selects
  *     token:               (epoch, counter): the fencing number of one attempt
  *
  * The slot is CRC-16/XMODEM & 4095 of the queue's name, or of what stands in its first {…}. */

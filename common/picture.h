@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pictures: the grammar of the strings that describe values (wherry_base.h), apart from what is done
- * with them.
+ * Pictures: the grammar of the strings that describe values (wherry_base.h), apart from what is
+ * done with them.
  *
  *     picture_check() accepts the whole picture first; after it, building and reading meet no bad
  *     letter, no open bracket, no key that is a list, no depth beyond the bound.
@@ -31,7 +31,8 @@ uint32_t picture_count(const char *at);
 char picture_peek(const char **at);
 char picture_next(const char **at);
 
-/* A va_list that functions can share: passed by pointer, which a bare one cannot on every machine. */
+/* A va_list that functions can share: passed by pointer, which a bare one cannot on every
+ * machine. */
 struct picture_args {
     va_list list;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * xoshiro256**, its state spread from a 64-bit seed by splitmix64 as its authors advise: seeds 1, 2, 3
- * give unrelated sequences. Chosen for being tiny, fast and the same everywhere. */
+ * xoshiro256**, its state spread from a 64-bit seed by splitmix64 as its authors advise: seeds 1,
+ * 2, 3 give unrelated sequences. Chosen for being tiny, fast and the same everywhere. */
 #include "common/rng.h"
 
 #include "common/check.h"

@@ -3,9 +3,9 @@
  * Values: life, shape, items; see value.h. Building and reading by picture: value_build.c and
  * value_read.c.
  *
- * A value is its MessagePack bytes, checked once. It is never unpacked into a tree: the cursor finds
- * its way in the bytes, so that a value costs one allocation whatever is in it, and a stranger's
- * counts can ask for none. */
+ * A value is its MessagePack bytes, checked once. It is never unpacked into a tree: the cursor
+ * finds its way in the bytes, so that a value costs one allocation whatever is in it, and a
+ * stranger's counts can ask for none. */
 #include "common/value.h"
 
 #include "common/bounds.h"
@@ -201,8 +201,8 @@ wherry_err wherry_value_at(const wherry_value *value, size_t index, wherry_value
 
 /* ---- strings with their 0 ---- */
 
-/* In the copy, the byte behind each string becomes 0. That byte is the head of the next token, which
- * nobody reads there: strings alone are taken from the copy, and each has a head before it. */
+/* In the copy, the byte behind each string becomes 0. That byte is the head of the next token,
+ * which nobody reads there: only strings are taken from the copy, each behind a head of its own. */
 static char *texts_make(const wherry_value *value) {
     char *texts = malloc(value->size + 1);
     if (texts == NULL) {

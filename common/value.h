@@ -34,8 +34,8 @@ struct wherry_value { /* private to value*.c */
 wherry_err value_build_va(wherry_value **out, const char *picture, va_list arguments);
 wherry_err value_read_va(const wherry_value *value, const char *picture, va_list arguments);
 
-/* Takes `data`: release(data, hint) runs once, with the value's release. On failure nothing was taken.
- * Depth up to VALUE_WRAPPERS more than a user's. Returns OK, TYPE, NO_MEMORY. */
+/* Takes `data`: release(data, hint) runs once, with the value's release. On failure nothing was
+ * taken. Depth up to VALUE_WRAPPERS more than a user's. Returns OK, TYPE, NO_MEMORY. */
 wherry_err value_adopt(wherry_value **out, const void *data, size_t size,
                        void (*release)(void *data, void *hint), void *hint);
 
@@ -55,7 +55,8 @@ const char *value_text(const wherry_value *value, const uint8_t *at);
 struct picture_args;
 
 /* Appends the items of a checked picture from *at to the end of its level. Returns OK, TYPE,
- * NO_MEMORY; on failure `out` holds a part. `names`: each item is preceded by its name (a string). */
+ * NO_MEMORY; on failure `out` holds a part. `names`: each item is preceded by its name (a
+ * string). */
 wherry_err value_pack_items(struct bytes *out, const char **at, struct picture_args *arguments,
                             bool names);
 

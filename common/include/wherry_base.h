@@ -7,8 +7,9 @@
  *            wherry_last_error() tells the whole story of the calling thread's last failure.
  * Time-outs  `timeout_ms` is milliseconds on the monotonic clock. WHERRY_FOREVER (-1) waits without
  *            end, 0 only looks, every other negative value is WHERRY_E_INVALID.
- * Values     A `wherry_value` is an immutable MessagePack value: what a function is given and what it
- *            answers. Values are built and read with picture strings (below) or as raw MessagePack.
+ * Values     A `wherry_value` is an immutable MessagePack value: what a function is given and what
+ *            it answers. Values are built and read with picture strings (below) or as raw
+ *            MessagePack.
  */
 #ifndef WHERRY_BASE_H
 #define WHERRY_BASE_H
@@ -58,7 +59,7 @@ typedef enum wherry_err {
     WHERRY_E_NO_FUNCTION = 25, /* no worker offers the function */
     WHERRY_E_STORE_FULL = 26,  /* the broker's store takes no new work until space returns */
     WHERRY_E_DRAINING = 27,    /* the broker or worker is going down and takes nothing new */
-    WHERRY_E_SESSION_LOST = 28, /* the broker forgot this session (silence beyond 90 s, or restart) */
+    WHERRY_E_SESSION_LOST = 28, /* the broker forgot this session (90 s of silence, or a restart) */
     WHERRY_E_LIMIT = 29,       /* a count in the table of bounds is used up; the text names it */
     WHERRY_E_SYSTEM = 30,      /* the operating system refused; the text carries errno's words */
     WHERRY_E_RETRY = 31,       /* internal between peers: send the same request again */
@@ -101,7 +102,8 @@ typedef enum wherry_kind {
  * A picture of one item is that item ("i" is an integer); a list is written with brackets.
  * int arguments need a cast: (int64_t)3. Depth is at most 16. */
 
-/* Build. out: owned by the caller. Returns OK, INVALID (bad picture), TYPE (NULL string), NO_MEMORY. */
+/* Build. out: owned by the caller. Returns OK, INVALID (bad picture), TYPE (NULL string, or nested
+ * too deep by the values put in), NO_MEMORY. */
 WHERRY_API wherry_err wherry_value_build(wherry_value **out, const char *picture, ...);
 
 /* Copy `size` bytes holding exactly one MessagePack value. Returns OK, TYPE (not one whole value,
@@ -109,7 +111,8 @@ WHERRY_API wherry_err wherry_value_build(wherry_value **out, const char *picture
 WHERRY_API wherry_err wherry_value_from_msgpack(wherry_value **out, const void *data, size_t size);
 
 /* Read by picture. Strings and bytes are borrowed until the value is released. On failure nothing
- * was written. Returns OK, TYPE (shape or range differs; wherry_last_error() says where), INVALID. */
+ * was written. Returns OK, TYPE (shape or range differs; wherry_last_error() says where), INVALID,
+ * NO_MEMORY ("s" and "v" only). */
 WHERRY_API wherry_err wherry_value_read(const wherry_value *value, const char *picture, ...);
 
 /* The value's bytes, borrowed until its release. */
@@ -120,7 +123,8 @@ WHERRY_API wherry_kind wherry_value_kind(const wherry_value *value);
 /* Items of a list, pairs of a map, else 0. */
 WHERRY_API size_t wherry_value_count(const wherry_value *value);
 
-/* A new value: the `index`-th item of a list. Returns OK, TYPE (no list), INVALID (no such index). */
+/* A new value: the `index`-th item of a list, from 0. Going through a list item by item is cheap.
+ * Returns OK, TYPE (no list), INVALID (no such index), NO_MEMORY. */
 WHERRY_API wherry_err wherry_value_at(const wherry_value *value, size_t index, wherry_value **out);
 
 /* Frees and sets NULL; NULL and *NULL are no-ops. */

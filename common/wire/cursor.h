@@ -5,9 +5,9 @@
  *     struct cursor c = {data, data + size};
  *     bool ok = cursor_array(&c, &count) && cursor_u32(&c, &place) && cursor_skip(&c, 16);
  *
- * Every read checks against `end` before it looks; a count is believed only if that many values could
- * stand in the bytes that remain. Nothing is allocated and nothing recurses. After a false the cursor
- * stands somewhere inside the bytes and is of no further use.
+ * Every read checks against `end` before it looks; a count is believed only if that many values
+ * could stand in the bytes that remain. Nothing is allocated and nothing recurses. After a false
+ * the cursor stands somewhere inside the bytes and is of no further use.
  *
  * Numbers are read in every encoding whose value fits: writers in other languages choose freely. */
 #ifndef WHERRY_WIRE_CURSOR_H
@@ -106,8 +106,8 @@ bool cursor_function(struct cursor *cursor, struct span *out); /* 1 … WIRE_NAM
 bool cursor_name(struct cursor *cursor, struct span *out);  /* as name_ok() */
 bool cursor_patience(struct cursor *cursor, int64_t *out);  /* milliseconds ≥ -1 */
 
-/* The reads of the hot batches, inline. Their slow paths get a copy of the cursor: one whose address
- * never leaves stands in registers, and a walk over a batch takes half the time. */
+/* The reads of the hot batches, inline. Their slow paths get a copy of the cursor: one whose
+ * address never leaves stands in registers, and a walk over a batch takes half the time. */
 
 static inline bool cursor_uint(struct cursor *cursor, uint64_t *out) {
     if (CURSOR_LIKELY(cursor->end - cursor->at >= 9)) {
@@ -119,7 +119,8 @@ static inline bool cursor_uint(struct cursor *cursor, uint64_t *out) {
         }
         unsigned width_log = (unsigned)head - MSG_UINT8;
         if (CURSOR_LIKELY(width_log <= 3)) {
-            /* All four widths at once: eight bytes are there, the superfluous ones are shifted out. */
+            /* All four widths at once: eight bytes are there, the superfluous ones are shifted
+             * out. */
             uint64_t eight;
             memcpy(&eight, cursor->at + 1, 8);
             *out = __builtin_bswap64(eight) >> (64 - (8u << width_log));

@@ -227,8 +227,9 @@ static bool hello_read_host(struct reader *reader, struct wire_hello *out) {
     uint32_t count;
     return cursor_array(&reader->cursor, &count) && count >= 4 &&
            cursor_name(&reader->cursor, &out->pool) &&
-           cursor_u32(&reader->cursor, &out->processes) && functions_read(reader, &out->functions) &&
-           places_read(reader, &out->places) && extra_skip(&reader->cursor, count, 4);
+           cursor_u32(&reader->cursor, &out->processes) &&
+           functions_read(reader, &out->functions) && places_read(reader, &out->places) &&
+           extra_skip(&reader->cursor, count, 4);
 }
 
 static bool hello_read_child(struct reader *reader, struct wire_hello *out) {

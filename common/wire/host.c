@@ -3,7 +3,8 @@
  * The messages between host and broker, and the runs of tokens that children get as well:
  *
  *     GATE        [30, place, generation, started]
- *     DEATH       [31, place, sequence, generation, started, cause, number, text, rss, [attempt…], pid]
+ *     DEATH       [31, place, sequence, generation, started, cause, number, text, rss, [attempt…],
+ *                  pid]
  *     RESULT_ACK  [61, epoch, [token epoch, first counter, count, …]]
  *     CLOSE_GATE  [70, epoch, place]
  *     LEASE_LOST  [71, epoch, place, [token epoch, first counter, count, …]]

@@ -135,7 +135,7 @@ void message_open(struct wire_out *out, enum wire_type type, uint32_t fields) {
 }
 
 void list_open(struct wire_out *out) {
-    /* msgpack-c writes the shortest head that fits; the count is yet unknown, so take the widest. */
+    /* msgpack-c writes the shortest head that fits; the count is not known yet: take the widest. */
     static const uint8_t array32[] = {0xdd, 0, 0, 0, 0};
     out->count_at = out->body.size;
     out->count = 0;

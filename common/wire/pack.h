@@ -3,7 +3,8 @@
  * Pack: msgpack tokens appended to `struct bytes`, by msgpack-c's packers.
  *
  * A packer writes through a function of ours. The one here appends with a check for room at every
- * token; the hot item writers reserve once an item and use `pack_tight`, whose writing is a memcpy. */
+ * token; the hot item writers reserve once an item and use `pack_tight`, whose writing is a
+ * memcpy. */
 #ifndef WHERRY_WIRE_PACK_H
 #define WHERRY_WIRE_PACK_H
 

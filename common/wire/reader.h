@@ -7,7 +7,8 @@
  *     return reader_close(&r, ok);
  *
  * Lists stay packed: reader_list() opens one, the caller reads every item once (the check), then
- * reader_list_end() fixes where it ends. `wire_next_…` walk the same bytes again for the receiver. */
+ * reader_list_end() fixes where it ends. `wire_next_…` walk the same bytes again for the
+ * receiver. */
 #ifndef WHERRY_WIRE_READER_H
 #define WHERRY_WIRE_READER_H
 

@@ -2,13 +2,15 @@
  *
  * What kind of message is it, and the messages that are nothing but their kind.
  *
- * The four hot batches are not walked here: their readers check every byte, and twice would be felt. */
+ * The four hot batches are not walked here: their readers check every byte, and twice would be
+ * felt. */
 #include "common/wire/pack.h"
 #include "common/wire/reader.h"
 
 #include "common/err.h"
 
-/* Tables by type: the reserved ones are known, so that a newer peer is not taken for a broken one. */
+/* Tables by type: the reserved ones are known, so that a newer peer is not taken for a broken
+ * one. */
 static const char *const type_names[] = {
     [WIRE_HELLO] = "HELLO",
     [WIRE_GOODBYE] = "GOODBYE",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Payloads: the input as a call, and as a failure. What is accepted, is written again, and read again,
- * must be the same. */
+ * Payloads: the input as a call, and as a failure. What is accepted, is written again, and read
+ * again, must be the same. */
 #include "fuzz.h"
 
 #include "common/call.h"

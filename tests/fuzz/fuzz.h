@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a fuzz target is: one function over bytes that must neither crash, hang nor read out of bounds,
- * whatever they are. */
+ * What a fuzz target is: one function over bytes that must neither crash, hang nor read out of
+ * bounds, whatever they are. */
 #ifndef WHERRY_FUZZ_H
 #define WHERRY_FUZZ_H
 

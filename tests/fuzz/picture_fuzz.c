@@ -3,9 +3,9 @@
  * Pictures: the input is one. What the check accepts is then built, with arguments made for it, and
  * what is built must be a value.
  *
- * C cannot make an argument list at run time. But a call with plenty of 64-bit words and eight doubles
- * looks, to va_arg, like any mixture of them: words and doubles are passed apart on the machines that
- * we build for. Pictures that would use up either are left out. */
+ * C cannot make an argument list at run time. But a call with plenty of 64-bit words and eight
+ * doubles looks, to va_arg, like any mixture of them: words and doubles are passed apart on the
+ * machines that we build for. Pictures that would use up either are left out. */
 #include "fuzz.h"
 
 #include "common/call.h"

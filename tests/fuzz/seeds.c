@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Writes seeds into a corpus folder: one file for each sample message, for pictures, values and calls
- * of every shape. libFuzzer goes on from there. */
+ * Writes seeds into a corpus folder: one file for each sample message, for pictures, values and
+ * calls of every shape. libFuzzer goes on from there. */
 #include "fuzz.h"
 
 #include "wire_samples.h"
@@ -67,8 +67,8 @@ static void seed_value(const char *name, const char *picture, const wherry_value
 
 static void seed_values(void) {
     wherry_value *value = NULL;
-    CHECK(wherry_value_build(&value, "[iudbsSyn[i]]", (int64_t)-5, UINT64_MAX, 2.5, 1, "text", "a\0b",
-                             (size_t)3, "\1\2", (size_t)2, (int64_t)300) == WHERRY_OK);
+    CHECK(wherry_value_build(&value, "[iudbsSyn[i]]", (int64_t)-5, UINT64_MAX, 2.5, 1, "text",
+                             "a\0b", (size_t)3, "\1\2", (size_t)2, (int64_t)300) == WHERRY_OK);
     seed_value("every_letter", "[iudbsSynv]", value);
     seed_value("skipped", "[*********]", value);
     wherry_value_release(&value);

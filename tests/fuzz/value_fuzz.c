@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Values from anywhere, read by any picture: the first byte is the picture's length, then the picture,
- * then MessagePack. Each argument is a place of its own to write to; as a key it is a text. */
+ * Values from anywhere, read by any picture: the first byte is the picture's length, then the
+ * picture, then MessagePack. Each argument is a place of its own to write to; as a key it is a
+ * text. */
 #include "fuzz.h"
 
 #include "common/picture.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Values when memory runs out: the k-th allocation fails, for every k, and each call answers NO_MEMORY,
- * leaks nothing and leaves its arguments as they were. */
+ * Values when memory runs out: the k-th allocation fails, for every k, and each call answers
+ * NO_MEMORY, leaks nothing and leaves its arguments as they were. */
 #include "testing.h"
 
 #include "common/call.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Messages that are well-formed msgpack but beyond a bound: each is refused, and none costs more than
- * the bytes it has. */
+ * Messages that are well-formed msgpack but beyond a bound: each is refused, and none costs more
+ * than the bytes it has. */
 #include "testing.h"
 
 #include "wire_walk.h"

@@ -77,7 +77,7 @@ static void no_change_of_one_byte_reads_out_of_bounds(void **state) {
         wire_out_fini(&damaged.out);
     }
     print_message("%zu changed messages accepted, %zu refused\n", accepted, refused);
-    assert_true(accepted > 0 && refused > 0); /* a payload's byte may be any; a list's head may not */
+    assert_true(accepted > 0 && refused > 0); /* a payload's byte may be any, a head may not */
 }
 
 static void a_frame_too_many_or_too_few_is_refused(void **state) {

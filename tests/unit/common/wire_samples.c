@@ -93,7 +93,7 @@ static void make_session_lost(struct wire_out *out) {
 }
 
 static void make_refused(struct wire_out *out) {
-    wire_put_refused(out, &(struct wire_refused){7, WHERRY_E_PROTOCOL, TEXT("version 2 is not spoken")});
+    wire_put_refused(out, &(struct wire_refused){7, WHERRY_E_PROTOCOL, TEXT("no version 2")});
 }
 
 static void make_goodbye(struct wire_out *out) {
@@ -166,7 +166,7 @@ static void make_accepted(struct wire_out *out) {
 }
 
 static void make_answered(struct wire_out *out) {
-    wire_put_answered(out, &(struct wire_answered){7, 9, 44, WHERRY_E_FULL, TEXT("queue default is full")});
+    wire_put_answered(out, &(struct wire_answered){7, 9, 44, WHERRY_E_FULL, TEXT("queue is full")});
 }
 
 static void make_result(struct wire_out *out) {
