@@ -57,7 +57,8 @@ struct process {
 
 /* ---- the link's thread ---------------------------------------------------------------------- */
 
-/* The link did not take it, and its connection is gone: the results in it are said again by the hello. */
+/* The link did not take it, and its connection is gone: the results in it are said again by the
+ * hello. */
 static void process_forget_out(struct process *process) {
     for (size_t i = 0; i < process->out.part_count; i++) {
         struct wire_part *part = &process->out.parts[i];

@@ -16,45 +16,46 @@
 
 static const struct flag settings_table[SETTINGS_COUNT] = {
     [SETTINGS_BROKER] = {.name = "broker",
-                        .argument = "ADDRESSES",
-                        .environment = "WHERRY_BROKER",
-                        .help = "comma-separated tcp://HOST:PORT and ipc://PATH, tried in turn\n"
-                                "(default: the socket of `wherry dev`, then tcp://127.0.0.1:7380)"},
+                         .argument = "ADDRESSES",
+                         .environment = "WHERRY_BROKER",
+                         .help =
+                             "comma-separated tcp://HOST:PORT and ipc://PATH, tried in turn\n"
+                             "(default: the socket of `wherry dev`, then tcp://127.0.0.1:7380)"},
     [SETTINGS_POOL] = {.name = "pool",
-                      .argument = "NAME",
-                      .fallback = "default",
-                      .help = "serve the queue of this name"},
+                       .argument = "NAME",
+                       .fallback = "default",
+                       .help = "serve the queue of this name"},
     [SETTINGS_PROCESSES] = {.name = "processes",
-                           .argument = "N",
-                           .kind = FLAG_NUMBER,
-                           .min = 1,
-                           .max = BOUND_PLACES,
-                           .help = "worker processes (default: one a CPU)"},
+                            .argument = "N",
+                            .kind = FLAG_NUMBER,
+                            .min = 1,
+                            .max = BOUND_PLACES,
+                            .help = "worker processes (default: one a CPU)"},
     [SETTINGS_PROCESSES_MAX] = {.name = "max-processes",
-                               .argument = "N",
-                               .kind = FLAG_NUMBER,
-                               .min = 1,
-                               .max = BOUND_PLACES,
-                               .fallback = "1024",
-                               .help = "never more than this"},
+                                .argument = "N",
+                                .kind = FLAG_NUMBER,
+                                .min = 1,
+                                .max = BOUND_PLACES,
+                                .fallback = "1024",
+                                .help = "never more than this"},
     [SETTINGS_EXEC] = {.name = "exec",
-                      .argument = "NAME=COMMAND",
-                      .repeatable = true,
-                      .help = "offer an outside command as function NAME: it gets its arguments\n"
-                              "as one JSON array on stdin, and what it writes is the result"},
+                       .argument = "NAME=COMMAND",
+                       .repeatable = true,
+                       .help = "offer an outside command as function NAME: it gets its arguments\n"
+                               "as one JSON array on stdin, and what it writes is the result"},
     [SETTINGS_ALLOW_EXEC] = {.name = "allow-exec",
-                            .kind = FLAG_SWITCH,
-                            .help = "offer wherry.exec: submitters choose the command to run"},
+                             .kind = FLAG_SWITCH,
+                             .help = "offer wherry.exec: submitters choose the command to run"},
     [SETTINGS_GRACE] = {.name = "grace",
-                       .argument = "SECONDS",
-                       .kind = FLAG_SECONDS,
-                       .min = 0,
-                       .max = INT64_C(86400000),
-                       .fallback = "8",
-                       .help = "after SIGTERM, how long running tasks may go on"},
+                        .argument = "SECONDS",
+                        .kind = FLAG_SECONDS,
+                        .min = 0,
+                        .max = INT64_C(86400000),
+                        .fallback = "8",
+                        .help = "after SIGTERM, how long running tasks may go on"},
     [SETTINGS_INSECURE] = {.name = "insecure",
-                          .kind = FLAG_SWITCH,
-                          .help = "allow wherry.exec on endpoints that anybody may reach"},
+                           .kind = FLAG_SWITCH,
+                           .help = "allow wherry.exec on endpoints that anybody may reach"},
 };
 
 static const struct flags_program settings_program = {
@@ -145,14 +146,14 @@ static enum flags_outcome settings_check(struct settings *settings) {
     if (settings->allow_exec && !flags_on(flags, SETTINGS_INSECURE) &&
         !settings_private(settings->brokers)) {
         return settings_refuse("allow-exec", NULL,
-                              "submitters could run any command: use an ipc:// broker in a folder "
-                              "of mode 0700, or add --insecure");
+                               "submitters could run any command: use an ipc:// broker in a folder "
+                               "of mode 0700, or add --insecure");
     }
     return FLAGS_GO;
 }
 
 enum flags_outcome settings_read(struct settings *settings, int argc, char **argv,
-                                const wherry_function_table *table) {
+                                 const wherry_function_table *table) {
     *settings = (struct settings){.table = table};
     struct flags *flags = &settings->flags;
     enum flags_outcome outcome = flags_parse(flags, &settings_program, argc, argv);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The gate: every order of a child's and a supervisor's steps, wrapping numbers, pages that were scribbled over, and
- * two real threads. */
+ * The gate: every order of a child's and a supervisor's steps, wrapping numbers, pages that were
+ * scribbled over, and two real threads. */
 #include "worker/gate.h"
 
 #include <setjmp.h>
@@ -13,7 +13,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
 
 static struct gate_page *page_new(uint32_t generation, uint32_t started) {
     struct gate_page *page = malloc(sizeof *page);

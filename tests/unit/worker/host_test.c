@@ -106,10 +106,8 @@ static void expect_no_action(struct fixture *fixture) {
 
 static void say_signal(struct fixture *fixture, uint32_t place, struct token token,
                        uint32_t signal_number) {
-    struct wire_signal order = {.epoch = fixture->broker.epoch,
-                                .place = place,
-                                .token = token,
-                                .signal = signal_number};
+    struct wire_signal order = {
+        .epoch = fixture->broker.epoch, .place = place, .token = token, .signal = signal_number};
     wire_put_signal(&fixture->broker.out, &order);
     speaker_say(&fixture->broker);
 }

@@ -100,8 +100,8 @@ static void random_bytes_never_crash(void **state) {
 
 static void json_is_read_back(void **state) {
     (void)state;
-    static const char *const texts[] = {
-        "[1,-7,null,true,\"x\"]", "12", "\"a\\u000ab\"", "{\"a\":[1,2.5],\"b\":{}}", "0.5", "[]"};
+    static const char *const texts[] = {"[1,-7,null,true,\"x\"]",   "12",  "\"a\\u000ab\"",
+                                        "{\"a\":[1,2.5],\"b\":{}}", "0.5", "[]"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct bytes msgpack = BYTES_EMPTY;
         assert_true(json_read(&msgpack, span_of_text(texts[i])));
@@ -112,8 +112,8 @@ static void json_is_read_back(void **state) {
 
 static void what_is_no_json_is_not_read(void **state) {
     (void)state;
-    static const char *const texts[] = {"",      "hello", "1 2", "{\"a\":1,\"a\":2}", "[1,",
-                                        "NaN", "99999999999999999999", "\"\xff\""};
+    static const char *const texts[] = {
+        "", "hello", "1 2", "{\"a\":1,\"a\":2}", "[1,", "NaN", "99999999999999999999", "\"\xff\""};
     struct bytes out = BYTES_EMPTY;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         assert_false(json_read(&out, span_of_text(texts[i])));

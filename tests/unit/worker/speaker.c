@@ -49,9 +49,8 @@ void speaker_open(struct speaker *speaker) {
 
 static bool speaker_hear(struct speaker *speaker) {
     speaker_forget(speaker);
-    return speaker->child != NULL
-               ? child_output(speaker->child, speaker->now_us, &speaker->heard)
-               : host_output(speaker->host, speaker->now_us, &speaker->heard);
+    return speaker->child != NULL ? child_output(speaker->child, speaker->now_us, &speaker->heard)
+                                  : host_output(speaker->host, speaker->now_us, &speaker->heard);
 }
 
 struct wire_message speaker_message(const struct speaker *speaker) {
@@ -112,8 +111,7 @@ void speaker_session_lost(struct speaker *speaker) {
     speaker_say(speaker);
 }
 
-void speaker_deliver(struct speaker *speaker, uint32_t generation, uint32_t first,
-                     uint32_t count) {
+void speaker_deliver(struct speaker *speaker, uint32_t generation, uint32_t first, uint32_t count) {
     struct wire_deliver head = {.epoch = speaker->epoch,
                                 .generation = generation,
                                 .first_slot = first,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Speaker: a broker made by hand, for tests of what children and hosts say. Each function makes one message and
- * gives it to the logic; `heard` holds what the logic said last. */
+ * Speaker: a broker made by hand, for tests of what children and hosts say. Each function makes one
+ * message and gives it to the logic; `heard` holds what the logic said last. */
 #ifndef WHERRY_TEST_SPEAKER_H
 #define WHERRY_TEST_SPEAKER_H
 
