@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
- * Child: what one worker process says to the broker and what it may run. Pure: told the time, no socket,
- * thread or file inside; the simulation runs it as it is. One thread at a time (the shell locks).
+ * Child: what one worker process says to the broker and what it may run. Pure: told the time, no
+ * socket, thread or file inside; the simulation runs it as it is. One thread at a time (the shell
+ * locks).
  *
  *     DELIVER ──> queue of deliveries ──child_start: fill slot, CAS──> running
  *                      │ gate closed: void                                │ child_finish
  *                      v                                                  v
  *                   dropped                     held ──RESULTS──> sent ──RESULT_ACK──> forgotten
  *
- * Generations. The page's word holds the current generation. child_opened() raises it; the supervisor
- * raises it by closing the gate. Each is noticed here (child_gate_closed after the wake, or a failed
- * start): what was delivered in the old one is dropped, and credit is granted in the new one.
+ * Generations. The page's word holds the current generation. child_opened() raises it; the
+ * supervisor raises it by closing the gate. Each is noticed here (child_gate_closed after the wake,
+ * or a failed start): what was delivered in the old one is dropped, and credit is granted in the
+ * new one.
  *
- * Results of this epoch go as RESULTS; those of an earlier epoch go in a hello, because only a hello
- * names the task id. A hello lists at most 1 MiB of them (at least one); if more are left the child
- * asks for another connection after HELLO_OK and lists the next.
+ * Results of this epoch go as RESULTS; those of an earlier epoch go in a hello, because only a
+ * hello names the task id. A hello lists at most 1 MiB of them (at least one); if more are left the
+ * child asks for another connection after HELLO_OK and lists the next.
  *
- * Hello and credit:  hello reports (g, started) as they stood before the swap; credit is for g + 1. */
+ * Hello and credit:  hello reports (g, started) as they stood before the swap; credit is for g + 1.
+ */
 #ifndef WHERRY_CHILD_H
 #define WHERRY_CHILD_H
 
@@ -31,10 +34,10 @@ struct child_config {
     uint64_t host_session;
     uint32_t place;
     int64_t pid;
-    struct span label;        /* copied */
-    struct gate_page *gate;   /* borrowed for the child's life; gate_init() was called */
-    uint64_t held_bytes_max;  /* 0: BOUND_RESULT_HELD_BYTES */
-    uint32_t window;          /* deliveries granted ahead; 0: BOUND_GATE_SLOTS; tests shrink it */
+    struct span label;       /* copied */
+    struct gate_page *gate;  /* borrowed for the child's life; gate_init() was called */
+    uint64_t held_bytes_max; /* 0: BOUND_RESULT_HELD_BYTES */
+    uint32_t window;         /* deliveries granted ahead; 0: BOUND_GATE_SLOTS; tests shrink it */
 };
 
 struct child *child_create(const struct child_config *config);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * The gate: one page (a memfd) that a child shares with its supervisor. It decides, without a message,
- * whether a delivery may still be started, and tells the supervisor what its child was running when it
- * died.
+ * The gate: one page (a memfd) that a child shares with its supervisor. It decides, without a
+ * message, whether a delivery may still be started, and tells the supervisor what its child was
+ * running when it died.
  *
  *     word    {generation: 32, started: 32}, atomic
  *     slots   4,096 × {task id, token, answered}; slot of number n is n mod 4,096
  *
- * Numbers run on through generations and wrap at 2^32 (compare by difference). The child fills slot n, then
- * starts it only by compare-and-swap (g, n-1) → (g, n). *Running* = started and not answered; answered is set
- * before the result is sent. Closing is one swap to (g+1, started): whatever of g was not started is void,
- * and nothing reopens g. Rules: docs/architecture.md, "The gate".
+ * Numbers run on through generations and wrap at 2^32 (compare by difference). The child fills slot
+ * n, then starts it only by compare-and-swap (g, n-1) → (g, n). *Running* = started and not
+ * answered; answered is set before the result is sent. Closing is one swap to (g+1, started):
+ * whatever of g was not started is void, and nothing reopens g. Rules: docs/architecture.md, "The
+ * gate".
  *
  * The supervisor reads a page that a crashing child may have scribbled over: gate_check() first. */
 #ifndef WHERRY_GATE_H
@@ -34,7 +35,7 @@ struct gate_slot {
 struct gate_page {
     uint64_t magic;
     _Atomic uint64_t word;
-    _Atomic uint32_t acked; /* every number up to here was acknowledged */
+    _Atomic uint32_t acked;     /* every number up to here was acknowledged */
     _Atomic uint32_t cancelled; /* the supervisor: this started number shall end; 0: none */
     struct gate_slot slots[GATE_SLOTS];
 };
@@ -44,7 +45,8 @@ struct gate_state {
     uint32_t started;
 };
 
-/* Supervisor, before the child is forked: the place's generation and numbers go on from its last child. */
+/* Supervisor, before the child is forked: the place's generation and numbers go on from its last
+ * child. */
 void gate_init(struct gate_page *gate, struct gate_state state);
 struct gate_state gate_state(const struct gate_page *gate);
 
@@ -55,7 +57,8 @@ void gate_answer(struct gate_page *gate, uint32_t number);
 void gate_acknowledge(struct gate_page *gate, uint32_t number);
 bool gate_cancelled(const struct gate_page *gate, uint32_t number);
 
-/* Either side: swaps in (g+1, started); returns (g, started) as they were: what is to be reported. */
+/* Either side: swaps in (g+1, started); returns (g, started) as they were: what is to be reported.
+ */
 struct gate_state gate_close(struct gate_page *gate);
 
 /* Supervisor. */

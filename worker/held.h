@@ -4,8 +4,9 @@
  *
  *     numbers   … acknowledged | oldest … (some acknowledged out of turn) … | end
  *
- * A ring by number, as large as the gate. Small payloads are packed into chunks of 64 KiB, large ones
- * keep their own memory and travel from there: it is freed when neither the ring nor a send needs it. */
+ * A ring by number, as large as the gate. Small payloads are packed into chunks of 64 KiB, large
+ * ones keep their own memory and travel from there: it is freed when neither the ring nor a send
+ * needs it. */
 #ifndef WHERRY_HELD_H
 #define WHERRY_HELD_H
 
@@ -26,7 +27,7 @@ struct held_result {
     struct held_blob *blob;
 };
 
-struct held { /* private but for reading */
+struct held {        /* private but for reading */
     uint32_t oldest; /* first number not acknowledged */
     uint32_t end;    /* the number that the next result has */
     uint64_t bytes;
@@ -37,7 +38,8 @@ struct held { /* private but for reading */
 void held_init(struct held *held, uint32_t started);
 void held_fini(struct held *held);
 
-/* The result of number held->end. `head` without its payload; data is copied, or taken (malloc'd). */
+/* The result of number held->end. `head` without its payload; data is copied, or taken (malloc'd).
+ */
 void held_put(struct held *held, const struct held_result *head, struct span payload);
 void held_put_taking(struct held *held, const struct held_result *head, void *data, size_t size);
 

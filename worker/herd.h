@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Herd: the fork server's list of its children: what they say on stderr, how they end, and what they
- * leave behind. */
+ * Herd: the fork server's list of its children: what they say on stderr, how they end, and what
+ * they leave behind. */
 #ifndef WHERRY_HERD_H
 #define WHERRY_HERD_H
 
@@ -15,7 +15,7 @@
 enum { HERD_TAIL_BYTES = 2048 }; /* of stderr, kept for the death report */
 
 struct herd_child { /* private */
-    pid_t pid; /* 0: the place is empty */
+    pid_t pid;      /* 0: the place is empty */
     int err_fd;
     size_t tail_size;
     char tail[2 * HERD_TAIL_BYTES];

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * Host: what a supervisor says to the broker about its children, and what the broker makes it do. Pure:
- * told the time; what is to be done outside comes out as actions. One thread at a time.
+ * Host: what a supervisor says to the broker about its children, and what the broker makes it do.
+ * Pure: told the time; what is to be done outside comes out as actions. One thread at a time.
  *
  *     place:  EMPTY ──host_child_started──> ALIVE ──host_child_died──> DEAD (report repeated)
  *               ^                                                        │ DEATH_ACK
  *               └────────────── HOST_PLACE_FREE action <─────────────────┘
  *
- * Before every hello each living gate is closed, so that what the hello announces is all that can still
- * be running. A dead child's gate is closed, too: its report and its successor's hello never carry the
- * same generation. The page of a place stays borrowed until its HOST_PLACE_FREE action.
+ * Before every hello each living gate is closed, so that what the hello announces is all that can
+ * still be running. A dead child's gate is closed, too: its report and its successor's hello never
+ * carry the same generation. The page of a place stays borrowed until its HOST_PLACE_FREE action.
  *
  * A signal is for one attempt. Its gate is closed first; only if the page then says that this very
  * attempt runs is the child signalled, so a signal that comes late meets no other task.
  *
- * After host_drain(): gates closed, DRAIN said, nothing new; when no place holds a started attempt that
- * is not acknowledged, GOODBYE is the last output and HOST_DRAINED the last action. */
+ * After host_drain(): gates closed, DRAIN said, nothing new; when no place holds a started attempt
+ * that is not acknowledged, GOODBYE is the last output and HOST_DRAINED the last action. */
 #ifndef WHERRY_HOST_H
 #define WHERRY_HOST_H
 

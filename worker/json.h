@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * JSON at the border to outside commands: arguments go out as JSON, what comes back is read as JSON.
+ * JSON at the border to outside commands: arguments go out as JSON, what comes back is read as
+ * JSON.
  *
  *     MessagePack        JSON
  *     nil, bool          null, true, false
@@ -23,8 +24,8 @@
  * nonsense. */
 bool json_write(struct bytes *out, struct span value);
 
-/* Appends the MessagePack of one JSON text; false: it is none (or too deep, or out of an integer's range);
- * then nothing was appended. */
+/* Appends the MessagePack of one JSON text; false: it is none (or too deep, or out of an integer's
+ * range); then nothing was appended. */
 bool json_read(struct bytes *out, struct span text);
 
 /* Is it UTF-8 throughout? */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Nursery: the supervisor's side of its places: page, eventfd and process of each child; when a place is
- * filled again.
+ * Nursery: the supervisor's side of its places: page, eventfd and process of each child; when a
+ * place is filled again.
  *
- *     EMPTY ──nursery_fill: FORK sent──> ASKED ──FORKED──> ALIVE ──DIED──> DEAD ──nursery_free──> EMPTY
+ *     EMPTY ──nursery_fill: FORK sent──> ASKED ──FORKED──> ALIVE ──DIED──> DEAD
+ *       ^                                                                  │
+ *       └──────────────────────────── nursery_free <──────────────────────┘
  *
- * A child that dies before it started any task, within its first second, makes its place wait: 0.1 s,
- * doubled each time, up to 10 s. */
+ * A child that dies before it started any task, within its first second, makes its place wait: 0.1
+ * s, doubled each time, up to 10 s. */
 #ifndef WHERRY_NURSERY_H
 #define WHERRY_NURSERY_H
 
@@ -27,8 +29,8 @@ struct nursery_place { /* private */
     uint32_t early;     /* deaths in a row without any task */
 };
 
-struct nursery { /* private */
-    struct host *host;      /* borrowed */
+struct nursery {       /* private */
+    struct host *host; /* borrowed */
     uint64_t host_session;
     int post;
     struct nursery_place *places;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Parcel: one DELIVER message, copied whole, from which the child takes one delivery at a time. Nothing
- * is unpacked ahead: what the gate voids was never touched. */
+ * Parcel: one DELIVER message, copied whole, from which the child takes one delivery at a time.
+ * Nothing is unpacked ahead: what the gate voids was never touched. */
 #ifndef WHERRY_PARCEL_H
 #define WHERRY_PARCEL_H
 
@@ -11,8 +11,8 @@ struct parcel { /* private but for reading */
     struct parcel *next;
     size_t capacity;
     struct wire_deliver head;
-    uint32_t number;  /* of the next delivery */
-    uint64_t counter; /* same */
+    uint32_t number;               /* of the next delivery */
+    uint64_t counter;              /* same */
     struct wire_deliver_item item; /* the one taken last */
     struct wire_message message;
     uint8_t data[];
@@ -35,7 +35,8 @@ void parcels_free(struct parcels *parcels, struct parcel *parcel);
 
 /* Takes parcels->first off the queue; the caller owns it. */
 struct parcel *parcels_shift(struct parcels *parcels);
-/* Moves to the next delivery of the first parcel: `item` is filled, number and counter are its own. */
+/* Moves to the next delivery of the first parcel: `item` is filled, number and counter are its own.
+ */
 bool parcels_next(struct parcels *parcels, uint32_t *number, struct token *token);
 void parcels_drop_all(struct parcels *parcels);
 

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT
  *
- * Peer: what child and host have in common on their connection to the broker: hello, beats, silence, and
- * the refusal of brokers that were deposed. Pure; embedded in both.
+ * Peer: what child and host have in common on their connection to the broker: hello, beats,
+ * silence, and the refusal of brokers that were deposed. Pure; embedded in both.
  *
- *     opened ──> hello due ──> (output) waiting ──HELLO_OK──> greeted
- *        ^                        │ HELLO_REQUIRED, SESSION_LOST, three unanswered beats, an old epoch
- *        └──────────────────── wants reopen  <─────────────────┘
- */
+ *     opened ──> hello due ──(output)──> waiting ──HELLO_OK──> greeted
+ *        ^                                  │                     │
+ *        └────────── wants reopen <─────────┴─────────────────────┘
+ *
+ * by HELLO_REQUIRED, SESSION_LOST, three unanswered beats, or an epoch that was deposed. */
 #ifndef WHERRY_PEER_H
 #define WHERRY_PEER_H
 
 #include "common/wire/wire.h"
 
-struct peer { /* private but for reading */
-    bool open;      /* between peer_opened() and the wish to reopen */
+struct peer {  /* private but for reading */
+    bool open; /* between peer_opened() and the wish to reopen */
     bool hello_due;
     bool greeted;
     bool reopen;
-    bool resume;    /* the broker knew our session once */
+    bool resume; /* the broker knew our session once */
     bool beat_due;
     uint32_t unanswered; /* beats since the broker was last heard */
     uint32_t patience;   /* beats that a hello may stay unanswered */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Place: where one child after the other lives; what the host knows of the present one, or of the last
- * one until the broker has acknowledged its death.
+ * Place: where one child after the other lives; what the host knows of the present one, or of the
+ * last one until the broker has acknowledged its death.
  *
  *     EMPTY ──place_occupy──> ALIVE ──place_bury──> DEAD ──place_clear──> EMPTY
  */
@@ -44,8 +44,8 @@ void place_occupy(struct place *place, struct gate_page *gate, int64_t pid);
 void place_bury(struct place *place, const struct host_death *death, uint64_t sequence);
 void place_clear(struct place *place);
 
-/* Alive: swaps; what is to be reported. A page that fails its checks is `broken`, and reports more as
- * started than can have been. */
+/* Alive: swaps; what is to be reported. A page that fails its checks is `broken`, and reports more
+ * as started than can have been. */
 struct gate_state place_close(struct place *place);
 /* Alive: as place_close() without the swap. */
 struct gate_state place_look(struct place *place);

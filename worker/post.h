@@ -2,8 +2,9 @@
  *
  * Post: what supervisor and fork server tell each other over a SOCK_SEQPACKET pair.
  *
- *     supervisor ──FORK (+ gate page, eventfd)──> fork server ──FORKED, DIED──> supervisor
- *     supervisor ──SIGNAL──────────────────────>             ──FUNCTION…, READY | FAULT──>   (at the start)
+ *     at the start     fork server ──FUNCTION…, then READY or FAULT──> supervisor
+ *     supervisor ──FORK (with gate page and eventfd), SIGNAL──> fork server
+ *     fork server ──FORKED, DIED──> supervisor
  *
  * Both are the same program on the same machine, so a letter is a struct. */
 #ifndef WHERRY_POST_H
@@ -26,9 +27,9 @@ enum { POST_FDS = 2, POST_TEXT_MAX = WIRE_TEXT_MAX };
 struct post {
     enum post_kind kind;
     uint32_t place;
-    int64_t pid;             /* FORKED (or −errno), DIED, SIGNAL */
-    uint64_t session;        /* FORK: the child's */
-    uint64_t host_session;   /* FORK */
+    int64_t pid;           /* FORKED (or −errno), DIED, SIGNAL */
+    uint64_t session;      /* FORK: the child's */
+    uint64_t host_session; /* FORK */
     uint8_t secret[WIRE_SECRET_SIZE];
     int signal;              /* SIGNAL */
     int status;              /* DIED: as waitpid gives it */

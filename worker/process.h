@@ -6,9 +6,9 @@
  *          │  one mutex around child.h
  *     main thread         child_start() ── run the function ── child_finish()
  *
- * When a result leaves: at the end of what was delivered, or when more than 50 us of work have passed, the main
- * thread wakes the I/O thread; and while work is going on, the I/O thread looks by itself each
- * millisecond, so that a result never waits for the next task's end. */
+ * When a result leaves: at the end of what was delivered, or when more than 50 us of work have
+ * passed, the main thread wakes the I/O thread; and while work is going on, the I/O thread looks by
+ * itself each millisecond, so that a result never waits for the next task's end. */
 #ifndef WHERRY_PROCESS_H
 #define WHERRY_PROCESS_H
 

@@ -154,7 +154,7 @@ wherry_err registry_add_plugin(struct registry *registry, const char *path) {
     if (strchr(path, '/') == NULL && strlen(path) < sizeof here - 3) {
         here[0] = '.'; /* a bare name is a file, too; dlopen would search the library path */
         here[1] = '/';
-        strcpy(here + 2, path);
+        memcpy(here + 2, path, strlen(path) + 1);
         exact = here;
     }
     void *handle = dlopen(exact, RTLD_NOW | RTLD_LOCAL);

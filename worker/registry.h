@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Registry: which functions a worker offers, by name. Filled before any child is forked, then only read.
+ * Registry: which functions a worker offers, by name. Filled before any child is forked, then only
+ * read.
  *
  * Four sources: built in (wherry.*), the table of the program itself, plugins, outside commands. */
 #ifndef WHERRY_REGISTRY_H

@@ -136,7 +136,7 @@ static enum flags_outcome settings_check(struct settings *settings) {
     if (brokers == NULL) {
         settings_default_brokers(settings->brokers, sizeof settings->brokers);
     } else if (strlen(brokers) < sizeof settings->brokers) {
-        strcpy(settings->brokers, brokers);
+        memcpy(settings->brokers, brokers, strlen(brokers) + 1);
     } else {
         return settings_refuse("broker", brokers, "is longer than 1023 bytes");
     }

@@ -14,7 +14,7 @@ struct settings { /* texts are borrowed from argv and the environment */
     bool allow_exec;
     int64_t grace_ms;
     const wherry_function_table *table; /* of the program itself; NULL: none */
-    struct flags flags; /* where the repeated ones are read from */
+    struct flags flags;                 /* where the repeated ones are read from */
 };
 
 enum settings_flag {
@@ -31,7 +31,7 @@ enum settings_flag {
 
 /* FLAGS_GO; else the exit code is 0 (SHOWN) or 2 (WRONG), and everything was said. */
 enum flags_outcome settings_read(struct settings *settings, int argc, char **argv,
-                                const wherry_function_table *table);
+                                 const wherry_function_table *table);
 void settings_fini(struct settings *settings);
 
 /* One line on stderr in the manner of all refusals; returns FLAGS_WRONG. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Supervisor: the process that the operator starts. It speaks for its children to the broker, starts and
- * replaces them through the fork server, and ends them when it is told to drain.
+ * Supervisor: the process that the operator starts. It speaks for its children to the broker,
+ * starts and replaces them through the fork server, and ends them when it is told to drain.
  *
  *     main thread         signals, letters of the fork server, time
  *     link's I/O thread   the host's connection

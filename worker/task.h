@@ -3,7 +3,8 @@
  * Task: the inside of wherry_task, for the runner and the built-in functions.
  *
  *     items ──> [ argument | argument | … ]   borrowed from the delivery, `count` of them
- *     answer ─> bytes behind `answer_from`; what stands before belongs to earlier items of a chunk */
+ *     answer ─> bytes behind `answer_from`; what stands before belongs to earlier items of a chunk
+ */
 #ifndef WHERRY_TASK_H
 #define WHERRY_TASK_H
 
@@ -31,7 +32,7 @@ struct wherry_task { /* private to worker/ */
     bool answered;
     struct bytes text; /* of a failure or a retry */
     bool has_text;
-    int64_t retry_ms; /* −1: the last outcome set was no valid retry */
+    int64_t retry_ms;           /* −1: the last outcome set was no valid retry */
     char id_text[ID_TEXT_SIZE]; /* these three are written when asked for; "": not yet */
     char function_text[WIRE_NAME_MAX + 1];
     char queue_text[WIRE_NAME_MAX + 1];

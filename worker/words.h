@@ -4,8 +4,9 @@
  *
  *     python3 'my script.py' "a \"b\"" c\ d   →   python3 | my script.py | a "b" | c d
  *
- * Blanks separate; '…' keeps everything; "…" keeps everything but \" \\ \$ \` and \newline; outside, \
- * keeps the next character. Nothing is expanded: $HOME, * and | are ordinary characters. */
+ * Blanks separate; '…' keeps everything; "…" keeps everything but \" \\ \$ \` and \newline;
+ * outside, \ keeps the next character. Nothing is expanded: $HOME, * and | are ordinary characters.
+ */
 #ifndef WHERRY_WORDS_H
 #define WHERRY_WORDS_H
 

@@ -16,9 +16,10 @@
  *     wherry-worker ./sums.so              # offers "add" to the broker
  *
  * A function gets one task and answers one value, or fails. It runs on the main thread of a worker
- * process, one task at a time; the process is used again and again, so what a function leaves behind
- * (globals, open files) the next task finds. A function that crashes takes its process with it: the
- * process is replaced, the task is tried again, and after its third crash it fails with the cause.
+ * process, one task at a time; the process is used again and again, so what a function leaves
+ * behind (globals, open files) the next task finds. A function that crashes takes its process with
+ * it: the process is replaced, the task is tried again, and after its third crash it fails with the
+ * cause.
  *
  * Life of a task in its process:
  *
@@ -28,8 +29,8 @@
  * Threads   a wherry_task belongs to the thread that runs the function; wherry_task_cancelled(),
  *           wherry_task_id() and wherry_task_attempt() may be called from others while it runs.
  * Borrowed  whatever is read from a task (strings, bytes, values) lives until its function returns.
- * Chunks    a map sends several items at once; the function is called once an item and never sees it.
- */
+ * Chunks    a map sends several items at once; the function is called once an item and never sees
+ *           it. */
 #ifndef WHERRY_WORKER_H
 #define WHERRY_WORKER_H
 
@@ -44,21 +45,23 @@ extern "C" {
 
 typedef struct wherry_task wherry_task;
 
-/* The function itself. Returns WHERRY_OK when it is done (without a return value: nil); anything else
- * fails the task with the text of wherry_task_fail(), or else with wherry_last_error() of what it
- * called. `return wherry_task_fail(task, "…")` is the usual form. */
+/* The function itself. Returns WHERRY_OK when it is done (without a return value: nil); anything
+ * else fails the task with the text of wherry_task_fail(), or else with wherry_last_error() of what
+ * it called. `return wherry_task_fail(task, "…")` is the usual form. */
 typedef wherry_err (*wherry_function_run)(wherry_task *task);
 
 /* ---- arguments ------------------------------------------------------------------------------ */
 
 /* Read the positional arguments: exactly as many as the picture has items ("is": an integer and a
  * string; letters: wherry_base.h). On failure nothing was written.
- * Returns OK, TYPE (count or kind differs; wherry_last_error() says which), INVALID (bad picture). */
+ * Returns OK, TYPE (count or kind differs; wherry_last_error() says which), INVALID (bad
+ * picture). */
 WHERRY_API wherry_err wherry_task_read(wherry_task *task, const char *picture, ...);
 
-/* Read one keyword argument by a picture of one item: wherry_task_kwarg(task, "scale", "d", &scale).
- * Returns OK; EMPTY (not given: the variables keep their defaults, no failure is recorded); TYPE;
- * INVALID. */
+/* Read one keyword argument by a picture of one item: wherry_task_kwarg(task, "scale", "d",
+ * &scale).
+ * Returns OK; EMPTY (not given: the variables keep their defaults, no failure is
+ * recorded); TYPE; INVALID. */
 WHERRY_API wherry_err wherry_task_kwarg(wherry_task *task, const char *name, const char *picture,
                                         ...);
 
@@ -80,9 +83,9 @@ WHERRY_API wherry_err wherry_task_return_msgpack(wherry_task *task, const void *
 WHERRY_API wherry_err wherry_task_fail(wherry_task *task, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Ask for another attempt after `delay_ms` (0: the worker's rule: 1, 2, 4 … 60 s); after ten of them
- * the task fails with `text` (NULL: none). Returns WHERRY_E_RETRY, to be returned; INVALID for a
- * negative delay, which fails the task. */
+/* Ask for another attempt after `delay_ms` (0: the broker's rule: 1, 2, 4 … 60 s); after ten of
+ * them the task fails with `text` (NULL: none). Returns WHERRY_E_RETRY, to be returned; INVALID for
+ * a negative delay, which fails the task. */
 WHERRY_API wherry_err wherry_task_retry(wherry_task *task, int64_t delay_ms, const char *text);
 
 /* ---- about the task ------------------------------------------------------------------------- */
@@ -105,7 +108,7 @@ WHERRY_API const char *wherry_task_queue(const wherry_task *task);
 /* ---- offering functions --------------------------------------------------------------------- */
 
 typedef struct wherry_function {
-    const char *name; /* 1–128 of A-Za-z0-9._- ; what submitters call it; "wherry." is reserved */
+    const char *name; /* 1–128 of A-Za-z0-9._{}-; what submitters call it; "wherry." is reserved */
     wherry_function_run run;
     const char *help; /* one line for people, or NULL */
 } wherry_function;
@@ -118,21 +121,21 @@ typedef struct wherry_function_table {
     const wherry_function *functions;
 } wherry_function_table;
 
-/* A plugin: a shared object with one table, named wherry_plugin. Loaded once, before worker processes
- * are forked. One that does not load, lacks the table or repeats a name ends wherry-worker with exit
- * code 2 and one line that says so. */
+/* A plugin: a shared object with one table, named wherry_plugin. Loaded once, before worker
+ * processes are forked. One that does not load, lacks the table or repeats a name ends
+ * wherry-worker with exit code 2 and one line that says so. */
 #define WHERRY_PLUGIN(...)                                                                         \
     WHERRY_EXTERN_C WHERRY_API const wherry_function_table wherry_plugin;                          \
     static const wherry_function wherry_plugin_functions[] = {__VA_ARGS__};                        \
-    const wherry_function_table wherry_plugin = {                                                  \
-        WHERRY_FUNCTION_TABLE_VERSION,                                                             \
-        sizeof(wherry_plugin_functions) / sizeof(wherry_plugin_functions[0]),                      \
-        wherry_plugin_functions}
+    const wherry_function_table wherry_plugin = {WHERRY_FUNCTION_TABLE_VERSION,                    \
+                                                 sizeof(wherry_plugin_functions) /                 \
+                                                     sizeof(wherry_plugin_functions[0]),           \
+                                                 wherry_plugin_functions}
 
-/* A program that is a worker: the whole of wherry-worker (same flags, signals and exit codes) with the
- * functions of `table` besides the built-in ones; NULL: none. Call it first in main, before any thread
- * or ZeroMQ context exists: worker processes are forked from this one.
- * Returns the exit code for main: 0 clean, 2 usage, 5 no broker, 8 forced after the grace time. */
+/* A program that is a worker: the whole of wherry-worker (same flags, signals and exit codes) with
+ * the functions of `table` besides the built-in ones; NULL: none. Call it first in main, before any
+ * thread or ZeroMQ context exists: worker processes are forked from this one.
+ * Returns the exit code for main: 0 clean, 2 usage, 8 forced after the grace time. */
 WHERRY_API int wherry_worker_main(int argc, char **argv, const wherry_function_table *table);
 
 #ifdef __cplusplus

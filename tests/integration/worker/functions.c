@@ -3,6 +3,7 @@
  * A plugin for tests: functions that crash, exit, fail and look at themselves. */
 #include "wherry_worker.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +78,7 @@ static wherry_err hold(wherry_task *task) {
         return wherry_task_fail(task, "cannot make %s", path);
     }
     fclose(file);
-    usleep((useconds_t)ms * 1000);
+    poll(NULL, 0, (int)ms);
     return WHERRY_OK;
 }
 

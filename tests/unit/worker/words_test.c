@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,9 +18,9 @@ static void splits(const char *text, const char *expected) {
     char **words = NULL;
     char joined[256] = "";
     assert_int_equal(words_split(text, &words), WHERRY_OK);
+    size_t size = 0;
     for (size_t i = 0; words[i] != NULL; i++) {
-        strcat(joined, words[i]);
-        strcat(joined, "|");
+        size += (size_t)snprintf(joined + size, sizeof joined - size, "%s|", words[i]);
     }
     assert_string_equal(joined, expected);
     words_free(words);
