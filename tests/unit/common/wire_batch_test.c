@@ -32,7 +32,7 @@ static struct wire_part part_of(size_t size) {
 static void the_example_of_the_protocol_page_is_what_is_written(void **state) {
     (void)state;
     static const uint8_t example[] = {
-        0x99, 0x0a, 0xcd, 0x04, 0xd2,                         /* type, slot 1234 */
+        0x99, 0x0a, 0xcd, 0x06, 0x56,                         /* type, slot 1622 */
         0xcf, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x11, /* acked 17 */
         0xce, 0x00, 0x00, 0x00, 0x01,                         /* flags: WANT_ACK */
         0xa7, 0x64, 0x65, 0x66, 0x61, 0x75, 0x6c, 0x74,       /* queue "default" */
@@ -43,9 +43,9 @@ static void the_example_of_the_protocol_page_is_what_is_written(void **state) {
         0x12, 0xc4, 0x05, 0x93, 0x00, 0x91, 0x2a, 0x80,       /* 18: echo(42) */
         0x13, 0xc4, 0x07, 0x93, 0x00, 0x91, 0xa2, 0x68, 0x69, 0x80, /* 19: echo("hi") */
     };
-    struct wire_submit head = {.slot = 1234, .acked = 17, .flags = SUBMIT_WANT_ACK,
-                               .queue = SPAN("default"), .function = SPAN("wherry.echo"),
-                               .wait_ms = -1};
+    struct wire_submit head = {.slot = id_slot_of_name(SPAN("default")), .acked = 17,
+                               .flags = SUBMIT_WANT_ACK, .queue = SPAN("default"),
+                               .function = SPAN("wherry.echo"), .wait_ms = -1};
     wire_submit_begin(&out, &head);
     wire_submit_item(&out, 18, (struct wire_part){.data = "\x93\x00\x91\x2a\x80", .size = 5}, NULL);
     wire_submit_item(&out, 19, (struct wire_part){.data = "\x93\x00\x91\xa2hi\x80", .size = 7},
