@@ -16,12 +16,12 @@
 #include "common/notify.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
-#include <zmq.h>
 
 enum {
     TURN_MESSAGES = 256,
@@ -41,8 +41,7 @@ enum {
 struct loop {
     struct loop_config config;
     struct effects effects;
-    zmq_pollitem_t polls[POLL_COUNT];
-    int poll_count;
+    struct pollfd polls[POLL_COUNT];
     int signal_fd;
     int64_t now_us;
     int64_t wall_ms;
@@ -90,10 +89,16 @@ void loop_block_signals(void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
-static int add_poll(struct loop *loop, void *socket, int fd) {
-    loop->polls[loop->poll_count] =
-        (zmq_pollitem_t){.socket = socket, .fd = fd, .events = ZMQ_POLLIN};
-    return loop->poll_count++;
+/* poll() passes over a descriptor of −1. */
+static void polls_init(struct loop *loop) {
+    const struct loop_config *config = &loop->config;
+    loop->polls[POLL_ROUTER].fd = router_fd(config->router);
+    loop->polls[POLL_SIGNALS].fd = loop->signal_fd;
+    loop->polls[POLL_HTTP].fd = config->http != NULL ? http_fd(config->http) : -1;
+    loop->polls[POLL_STORE].fd = store_fd(config->store);
+    for (size_t i = 0; i < POLL_COUNT; i++) {
+        loop->polls[i].events = POLLIN;
+    }
 }
 
 struct loop *loop_create(const struct loop_config *config) {
@@ -104,10 +109,7 @@ struct loop *loop_create(const struct loop_config *config) {
     effects_init(&loop->effects);
     loop->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     CHECK(loop->signal_fd >= 0);
-    add_poll(loop, router_socket(config->router), 0);
-    add_poll(loop, NULL, loop->signal_fd);
-    add_poll(loop, NULL, config->http != NULL ? http_fd(config->http) : -1);
-    add_poll(loop, NULL, store_fd(config->store));
+    polls_init(loop);
     loop->now_us = loop->started_at_us = clock_mono_us();
     loop->wall_ms = clock_wall_ms();
     loop->watchdog_us = notify_watchdog_us();
@@ -397,8 +399,11 @@ static int64_t loop_wait_ms(const struct loop *loop) {
 
 static void loop_wait(struct loop *loop) {
     int64_t wait_ms = loop_wait_ms(loop);
+    if (wait_ms > 0 && !router_may_sleep(loop->config.router)) {
+        wait_ms = 0;
+    }
     loop->wait_until_us = loop->now_us + wait_ms * 1000;
-    int ready = zmq_poll(loop->polls, loop->poll_count, (long)wait_ms);
+    int ready = poll(loop->polls, POLL_COUNT, (int)wait_ms);
     CHECK(ready >= 0 || errno == EINTR);
     loop->now_us = clock_mono_us();
     loop->wall_ms = clock_wall_ms();

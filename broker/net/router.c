@@ -53,6 +53,7 @@ struct router {
     size_t lost_capacity;
     uint64_t route_bytes_max;
     int64_t now_us; /* of the last receive */
+    bool sent;      /* since the last receive that found nothing */
     zmq_msg_t frames[WIRE_FRAMES_MAX];
     size_t frame_count;
     struct router_counts counts;
@@ -160,8 +161,23 @@ void router_close(struct router **router_at, int linger_ms) {
     *router_at = NULL;
 }
 
-void *router_socket(const struct router *router) {
-    return router->socket;
+int router_fd(const struct router *router) {
+    int fd = -1;
+    size_t size = sizeof fd;
+    CHECK(zmq_getsockopt(router->socket, ZMQ_FD, &fd, &size) == 0);
+    return fd;
+}
+
+/* A send may take up the notice of a message that came in, so after one we have to look again. After a
+ * receive that found nothing we need not, which saves three system calls a message. */
+bool router_may_sleep(struct router *router) {
+    int events = 0;
+    size_t size = sizeof events;
+    if (router->sent) {
+        CHECK(zmq_getsockopt(router->socket, ZMQ_EVENTS, &events, &size) == 0);
+        router->sent = (events & ZMQ_POLLIN) != 0;
+    }
+    return !router->sent;
 }
 
 const char *router_endpoint(const struct router *router, size_t at) {
@@ -235,6 +251,7 @@ enum router_got router_receive(struct router *router, int64_t now_us, route_id *
         message_view(router, message);
         return fits ? ROUTER_MESSAGE : ROUTER_TOO_MANY_FRAMES;
     }
+    router->sent = false;
     return ROUTER_NOTHING;
 }
 
@@ -304,6 +321,7 @@ static void frame_send(struct router *router, zmq_msg_t *frame, bool more) {
 static wherry_err message_send(struct router *router, const struct route *route,
                                struct bytes *body, struct wire_part *parts, size_t part_count) {
     zmq_msg_t frame;
+    router->sent = true;
     CHECK(zmq_msg_init_size(&frame, route->key_size) == 0);
     memcpy(zmq_msg_data(&frame), route->key, route->key_size);
     if (zmq_msg_send(&frame, router->socket, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {

@@ -30,7 +30,10 @@ wherry_err router_open(const struct router_config *config, struct router **out);
 /* What was given to the socket gets `linger_ms` to leave. */
 void router_close(struct router **router, int linger_ms);
 
-void *router_socket(const struct router *router); /* for zmq_poll */
+/* To wait for input: poll() on router_fd(), but only if router_may_sleep() just said true: libzmq's
+ * descriptor tells of changes, not of waiting messages. */
+int router_fd(const struct router *router);
+bool router_may_sleep(struct router *router);
 /* As bound: with the port that a "*" became. */
 const char *router_endpoint(const struct router *router, size_t at);
 
