@@ -10,8 +10,8 @@
 #include "common/picture.h"
 #include "common/value.h"
 #include "common/wire/cursor.h"
+#include "common/wire/pack.h"
 
-#include <msgpack/pack.h>
 #include <string.h>
 
 enum { CALL_HEADS_MAX = 32 }; /* all tokens of a call but what its arguments hold */
@@ -52,43 +52,42 @@ void call_encode(struct bytes *out, const struct call *call) {
     }
 }
 
-/* [0, [argument], {}] around the bytes of one string or byte string. */
-static wherry_err encode_one_span(struct bytes *out, bool is_bytes, const void *data,
-                                  size_t size) {
+/* What stands before and behind the only argument: [0, [argument], {}]. */
+static const uint8_t one_before[] = {MSG_FIXARRAY | 3, CALL_ONE, MSG_FIXARRAY | 1};
+static const uint8_t one_behind[] = {MSG_FIXMAP};
+
+PACK_FLAT static wherry_err encode_one_span(struct bytes *out, bool is_bytes, const void *data,
+                                            size_t size) {
     if ((data == NULL && size > 0) || size > UINT32_MAX) {
         return err_set(WHERRY_E_TYPE, "NULL was given for a string or bytes, or beyond 4 GiB");
     }
     if (!bytes_reserve(out, CALL_HEADS_MAX + size)) {
         return err_set(WHERRY_E_NO_MEMORY, "no memory for %zu bytes of arguments", size);
     }
-    static const uint8_t before[] = {0x93, CALL_ONE, 0x91};
-    msgpack_packer packer;
-    msgpack_packer_init(&packer, out, call_write);
-    memcpy(out->data + out->size, before, sizeof before);
-    out->size += sizeof before;
+    struct tight tight = {out->data + out->size};
+    msgpack_packer packer = {&tight, tight_write};
+    tight_write(&tight, (const char *)one_before, sizeof one_before);
     if (is_bytes) {
         msgpack_pack_bin(&packer, size);
     } else {
         msgpack_pack_str(&packer, size);
     }
-    if (size > 0) {
-        memcpy(out->data + out->size, data, size);
-    }
-    out->size += size;
-    out->data[out->size++] = MSG_FIXMAP;
+    tight_payload(&tight, &(struct wire_part){.data = data, .size = size});
+    tight_write(&tight, (const char *)one_behind, sizeof one_behind);
+    out->size = (size_t)(tight.at - out->data);
     return WHERRY_OK;
 }
 
-static wherry_err encode_one_integer(struct bytes *out, int64_t number) {
+PACK_FLAT static wherry_err encode_one_integer(struct bytes *out, int64_t number) {
     if (!bytes_reserve(out, CALL_HEADS_MAX)) {
         return err_set(WHERRY_E_NO_MEMORY, "no memory for the arguments");
     }
-    static const uint8_t before[] = {0x93, CALL_ONE, 0x91};
-    msgpack_packer packer;
-    msgpack_packer_init(&packer, out, call_write);
-    call_write(out, (const char *)before, sizeof before);
+    struct tight tight = {out->data + out->size};
+    msgpack_packer packer = {&tight, tight_write};
+    tight_write(&tight, (const char *)one_before, sizeof one_before);
     msgpack_pack_int64(&packer, number);
-    msgpack_pack_map(&packer, 0);
+    tight_write(&tight, (const char *)one_behind, sizeof one_behind);
+    out->size = (size_t)(tight.at - out->data);
     return WHERRY_OK;
 }
 
@@ -214,7 +213,28 @@ static bool decode_parts(struct cursor *cursor, uint32_t count, struct call *out
     return ok;
 }
 
+/* The shape that encode_one_… write, whose only argument is no list or map: most tasks. */
+static bool decode_one(struct span payload, struct call *out) {
+    enum { AROUND = sizeof one_before + sizeof one_behind };
+    if (payload.size <= AROUND || memcmp(payload.data, one_before, sizeof one_before) != 0 ||
+        payload.data[payload.size - 1] != one_behind[0]) {
+        return false;
+    }
+    struct cursor cursor = cursor_of((struct span){payload.data + sizeof one_before,
+                                                   payload.size - AROUND});
+    struct cursor_token token;
+    if (!cursor_next(&cursor, &token) || cursor.at != cursor.end || token.kind >= CURSOR_ARRAY) {
+        return false;
+    }
+    *out = (struct call){.kind = CALL_ONE, .args = {payload.data + 2, payload.size - 3},
+                         .kwargs = {payload.data + payload.size - 1, 1}};
+    return true;
+}
+
 wherry_err call_decode(struct span payload, struct call *out) {
+    if (decode_one(payload, out)) {
+        return WHERRY_OK;
+    }
     struct call call = {0};
     struct cursor cursor = cursor_of(payload);
     uint32_t count = 0;
