@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Memory limits from the places where Linux keeps them: the machine's size, cgroup v2's memory.max of our
- * group and of every group above it, cgroup v1's memory.limit_in_bytes. What is not there limits nothing. */
+ * Memory limits from the places where Linux keeps them: the machine's size, cgroup v2's memory.max
+ * of our group and of every group above it, cgroup v1's memory.limit_in_bytes. What is not there
+ * limits nothing. */
 #include "broker/limit.h"
 
 #include <inttypes.h>

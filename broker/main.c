@@ -2,9 +2,11 @@
  *
  * wherry-broker: wires engine, store, net and HTTP together, in this order:
  *
- *     flags -> store -> engine (scan, queue settings) -> router -> HTTP -> loop -> everything backwards
+ *     flags -> store -> engine (scan, queue settings) -> router -> HTTP -> loop -> everything
+ *     backwards
  *
- * The router opens after the scan, so that whoever connects meets a broker that knows what it has. */
+ * The router opens after the scan, so that whoever connects meets a broker that knows what it
+ * has. */
 #include "broker/net/loop.h"
 #include "broker/options.h"
 #include "broker/restore.h"

@@ -31,11 +31,11 @@ static const struct flag table[FLAG_TABLE_SIZE] = {
                      .argument = "ENDPOINT",
                      .repeatable = true,
                      .fallback = "tcp://127.0.0.1:7380",
-                     .help = "tcp://HOST:PORT or ipc:///PATH to listen on; port * takes a free one"},
+                     .help = "tcp://HOST:PORT or ipc:///PATH to listen on; port * takes any\n"},
     [FLAG_HTTP] = {.name = "http",
                    .argument = "ADDR:PORT|off",
                    .fallback = "127.0.0.1:7381",
-                   .help = "where /healthz, /readyz and /metrics are served; port 0 takes a free one"},
+                   .help = "serves /healthz, /readyz and /metrics; port 0 takes any\n"},
     [FLAG_STORE] = {.name = "store",
                     .argument = "URL",
                     .fallback = "memory:",
@@ -74,7 +74,7 @@ static const struct flags_program program = {
                 "  wherry-broker --listen ipc:///run/wherry/broker --listen tcp://127.0.0.1:7380\n"
                 "  wherry-broker --queue mail:max=10000 --queue video:max=50,bytes=2G\n"
                 "  wherry-broker --listen tcp://0.0.0.0:7380 --insecure\n",
-    .after = "Signals: SIGTERM drains, a second one ends at once, SIGUSR1 dumps the state to the log.\n"
+    .after = "Signals: SIGTERM drains, a second one ends at once, SIGUSR1 dumps the state.\n"
              "Exit codes: 0 clean, 2 wrong flags, 5 endpoint taken or store unusable, 8 forced\n",
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the command line of wherry-broker says, checked: after OPTIONS_GO everything is well formed, and
- * what remains can only fail on the machine (taken ports, no memory). */
+ * What the command line of wherry-broker says, checked: after OPTIONS_GO everything is well
+ * formed, and what remains can only fail on the machine (taken ports, no memory). */
 #ifndef WHERRY_BROKER_OPTIONS_H
 #define WHERRY_BROKER_OPTIONS_H
 

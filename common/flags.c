@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Command lines by getopt_long, driven by a table; see flags.h. getopt_long does the cutting (order,
- * `--name=value`, clustered letters, unique abbreviations); every judgement and every word to the user
- * is ours, because its own messages say neither the cause nor what to do.
+ * Command lines by getopt_long, driven by a table; see flags.h. getopt_long does the cutting
+ * (order, `--name=value`, clustered letters, unique abbreviations); every judgement and every word
+ * to the user is ours, because its own messages say neither the cause nor what to do.
  *
- * Values are kept in one list in order of arrival: a flag's values are few, and a scan of a few dozen
- * entries needs no index. */
+ * Values are kept in one list in order of arrival: a flag's values are few, and a scan of a few
+ * dozen entries needs no index. */
 #include "common/flags_parts.h"
 
 #include "common/check.h"
@@ -27,7 +27,7 @@ struct flag_value {
     int64_t number;
 };
 
-/* ---- values ------------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static enum flags_outcome value_add(struct flags *flags, size_t at, const char *text) {
     const struct flag *flag = &flags->program->flags[at];
@@ -60,7 +60,7 @@ static enum flags_outcome value_take(struct flags *flags, size_t at, const char 
     return value_add(flags, at, text);
 }
 
-/* ---- parsing ------------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------------------------- */
 
 struct parse { /* what getopt_long wants to see */
     struct option *longs;
@@ -209,7 +209,7 @@ void flags_fini(struct flags *flags) {
     *flags = (struct flags){0};
 }
 
-/* ---- reading ------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static const struct flag_value *value_find(const struct flags *flags, size_t at, size_t which) {
     for (size_t i = 0; i < flags->value_count; i++) {

@@ -16,11 +16,12 @@
  *     case FLAGS_GO: break;
  *     }
  *
- * Whatever is wrong becomes one line on stderr that names the program, the flag, the cause and what to
- * do: `wherry-broker: --listn: no such flag; did you mean --listen? (try --help)`.
+ * Whatever is wrong becomes one line on stderr that names the program, the flag, the cause and
+ * what to do: `wherry-broker: --listn: no such flag; did you mean --listen? (try --help)`.
  *
- * A value comes from the command line, else from the flag's environment variable, else its fallback.
- * -h, --help and --version exist always. Texts borrow argv, the environment and the table. */
+ * A value comes from the command line, else from the flag's environment variable, else its
+ * fallback. -h, --help and --version exist always. Texts borrow argv, the environment and the
+ * table. */
 #ifndef WHERRY_FLAGS_H
 #define WHERRY_FLAGS_H
 
@@ -33,7 +34,7 @@ enum flag_kind {
     FLAG_SWITCH,  /* no argument */
     FLAG_NUMBER,  /* an integer within min … max */
     FLAG_SIZE,    /* bytes within min … max: "65536", "64K", "1.5G" (powers of 1,024) */
-    FLAG_SECONDS, /* "10", "0.5", also "200ms", "2m", "1h"; number in milliseconds within min … max */
+    FLAG_SECONDS, /* "10", "0.5", also "200ms", "2m", "1h"; in milliseconds within min … max */
 };
 
 struct flag {
@@ -47,7 +48,7 @@ struct flag {
     int64_t max;
     const char *environment; /* NULL: none */
     const char *fallback;    /* NULL: none; parsed like an argument */
-    const char *help;        /* one or more lines, separated by \n */
+    const char *help;        /* lines, separated by \n; at its end: (default: …) gets its own */
 };
 
 struct flags_program {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What command lines say to people: refusals, "did you mean", --help; and how they read numbers. Parsing:
- * flags.c. */
+ * What command lines say to people: refusals, "did you mean", --help; and how they read numbers.
+ * Parsing: flags.c. */
 #include "common/flags_parts.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 enum { HELP_COLUMN = 30 };
 
-/* ---- refusals --------------------------------------------------------------------------------- */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 enum flags_outcome flags_refuse(const struct flags_program *program, const char *flag,
                                 const char *value, const char *format, ...) {
@@ -33,7 +33,8 @@ static size_t smallest(size_t a, size_t b, size_t c) {
     return least < c ? least : c;
 }
 
-/* Edits (insert, drop, change) that make one word the other; words beyond 63 bytes are far apart. */
+/* Edits (insert, drop, change) that make one word the other; words beyond 63 bytes are far
+ * apart. */
 static size_t edit_distance(const char *left, const char *right) {
     size_t row[64];
     size_t right_size = strlen(right);
@@ -85,9 +86,10 @@ enum flags_outcome flags_refuse_unknown(const struct flags_program *program, con
     return flags_refuse(program, name, NULL, "no such flag");
 }
 
-/* ---- values ------------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------------- */
 
-/* A decimal number with a unit out of `units` ("K", 1024, …); false unless that is all of `text`. */
+/* A decimal number with a unit out of `units` ("K", 1024, …); false unless that is all of
+ * `text`. */
 struct unit {
     const char *name;
     double factor;
@@ -203,7 +205,7 @@ enum flags_outcome flags_refuse_range(const struct flags_program *program, const
     return flags_refuse(program, flag->name, text, "must be from %s to %s", min, max);
 }
 
-/* ---- help --------------------------------------------------------------------------------------- */
+/* ---- help ------------------------------------------------------------------------------------ */
 
 static void help_text(const char *text) {
     for (; *text != '\0'; text++) {
@@ -223,7 +225,7 @@ static void help_flag(const struct flag *flag) {
     printf("%-*s", HELP_COLUMN - 1, head);
     printf(size >= HELP_COLUMN ? "\n%*s" : " ", HELP_COLUMN, "");
     help_text(flag->help);
-    const char *open = " (";
+    const char *open = flag->help[strlen(flag->help) - 1] == '\n' ? "(" : " (";
     if (flag->repeatable) {
         printf("%smay be repeated", open);
         open = "; ";

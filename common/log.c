@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Log lines; see log.h. A line is made in one buffer and leaves with one write(2), so that lines of
- * several threads and processes on one stderr never mix. The only state of the whole library that is
- * global: a program has one stderr.
+ * several threads and processes on one stderr never mix. The only state of the whole library that
+ * is global: a program has one stderr.
  *
- * Repeats are counted by (level, message) in a small table under a mutex; a full table only means that
- * the oldest counter begins again. */
+ * Repeats are counted by (level, message) in a small table under a mutex; a full table only means
+ * that the oldest counter begins again. */
 #include "common/log.h"
 
 #include "common/clock.h"
@@ -166,7 +166,7 @@ static void line_end(struct line *line) {
     (void)written; /* a log that cannot be written has nowhere to complain */
 }
 
-/* ---- repeats ---------------------------------------------------------------------------------- */
+/* ---- repeats --------------------------------------------------------------------------------- */
 
 static uint64_t repeat_key(enum log_level level, struct span message) {
     uint64_t key = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)level; /* FNV-1a */
@@ -207,9 +207,10 @@ static bool repeat_allows(enum log_level level, struct span message, uint32_t *h
     return allowed;
 }
 
-/* ---- entry -------------------------------------------------------------------------------------- */
+/* ---- entry ----------------------------------------------------------------------------------- */
 
-/* $JOURNAL_STREAM is "device:inode" of the journal's socket; it counts only if that is our stderr. */
+/* $JOURNAL_STREAM is "device:inode" of the journal's socket; it counts only if that is our
+ * stderr. */
 static bool stderr_is_journal(void) {
     const char *text = getenv("JOURNAL_STREAM");
     unsigned long long device = 0;
@@ -290,7 +291,7 @@ void log_raw(enum log_level level, struct span body) {
     line_end(&line);
 }
 
-/* ---- fields --------------------------------------------------------------------------------------- */
+/* ---- fields ---------------------------------------------------------------------------------- */
 
 struct log_field log_text(const char *key, const char *text) {
     return log_span(text != NULL ? key : NULL, span_of_text(text != NULL ? text : ""));

@@ -2,12 +2,14 @@
  *
  * Log lines in logfmt, to stderr:
  *
- *     ts=2026-11-21T10:00:00.123Z level=info prog=wherry-broker msg=listening endpoint=tcp://127.0.0.1:7380
+ *     ts=2026-11-21T10:00:00.123Z level=info prog=wherry-broker msg=listening
+ *     endpoint=tcp://127.0.0.1:7380
  *
- * $WHERRY_LOG = error | warn | info (default) | debug chooses the level. Under systemd ($JOURNAL_STREAM
- * is stderr) a line begins with `<N>`, its priority, and has no ts. Values are quoted and escaped where
- * needed, so that a stranger's text cannot forge a line. A message that repeats more than 20 times within
- * a second is held back; how often is said when the second is over.
+ * $WHERRY_LOG = error | warn | info (default) | debug chooses the level. Under systemd
+ * ($JOURNAL_STREAM is stderr) a line begins with `<N>`, its priority, and has no ts. Values are
+ * quoted and escaped where needed, so that a stranger's text cannot forge a line. A message that
+ * repeats more than 20 times within a second is held back; how often is said when the second is
+ * over.
  *
  *     log_event(LOG_INFO, "child died", log_number("pid", pid), log_text("cause", cause));
  *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Levels of a log line; apart from log.h so that pure code can name one without being able to write. */
+ * Levels of a log line; apart from log.h so that pure code can name one without being able to
+ * write. */
 #ifndef WHERRY_LOG_LEVEL_H
 #define WHERRY_LOG_LEVEL_H
 

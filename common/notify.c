@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * sd_notify by hand; see notify.h. Nobody waits for an answer: a manager that went away must not keep
- * us from working. */
+ * sd_notify by hand; see notify.h. Nobody waits for an answer: a manager that went away must not
+ * keep us from working. */
 #include "common/notify.h"
 
 #include <stdarg.h>

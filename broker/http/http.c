@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The HTTP side; see http.h. One thread of libmicrohttpd serves all connections one after another: an
- * answer is a few kilobytes, and there are a handful of askers. */
+ * The HTTP side; see http.h. One thread of libmicrohttpd serves all connections one after another:
+ * an answer is a few kilobytes, and there are a handful of askers. */
 #include "broker/http/http.h"
 
 #include "broker/net/endpoint.h"
@@ -37,7 +37,7 @@ struct http {
     struct metrics metrics;
 };
 
-/* ---- the question ---------------------------------------------------------------------------------- */
+/* ---- the question ---------------------------------------------------------------------------- */
 
 /* HTTP thread. False: the core did not answer in time. */
 static bool http_ask(struct http *http, struct metrics *out) {
@@ -71,7 +71,7 @@ void http_answer(struct http *http, void (*fill)(void *context, struct metrics *
     pthread_mutex_unlock(&http->lock);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 /* Takes the body's memory. */
 static enum MHD_Result http_reply(struct MHD_Connection *connection, unsigned status,
@@ -154,7 +154,7 @@ static enum MHD_Result http_handle(void *context, struct MHD_Connection *connect
     return reply_to(context, connection, path);
 }
 
-/* ---- life ----------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 union http_sockaddr {
     struct sockaddr any;
@@ -232,7 +232,7 @@ void http_close(struct http **http_at) {
         return;
     }
     pthread_mutex_lock(&http->lock);
-    http->answers = UINT64_MAX; /* whoever still asks gets the last picture: nobody answers any more */
+    http->answers = UINT64_MAX; /* whoever still asks gets the last picture */
     pthread_cond_broadcast(&http->answered);
     pthread_mutex_unlock(&http->lock);
     if (http->daemon != NULL) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * HTTP for operators: /healthz (the core loop turns), /readyz (can it serve? names the failing part),
- * /metrics (Prometheus).
+ * HTTP for operators: /healthz (the core loop turns), /readyz (can it serve? names the failing
+ * part), /metrics (Prometheus).
  *
  *     HTTP thread (libmicrohttpd) ── asks: eventfd ──> core thread: http_answer(fill)
  *                                 <── condition ──────────┘
  *
- * The HTTP thread never looks at the core's state; it asks, and waits at most two seconds. So /healthz
- * fails exactly when the core loop hangs. */
+ * The HTTP thread never looks at the core's state; it asks, and waits at most two seconds. So
+ * /healthz fails exactly when the core loop hangs. */
 #ifndef WHERRY_HTTP_H
 #define WHERRY_HTTP_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The metrics page; see metrics.h. Written by hand: the format is lines of text. Names follow the
- * Prometheus conventions: one prefix, base units, _total. Labels are bounded: a queue's name (at most
- * METRIC_QUEUES_MAX of them), else words of ours; never an id. */
+ * Prometheus conventions: one prefix, base units, _total. Labels are bounded: a queue's name (at
+ * most METRIC_QUEUES_MAX of them), else words of ours; never an id. */
 #include "broker/http/metrics.h"
 
 #include <dirent.h>
@@ -63,7 +63,7 @@ static void page_labels(struct bytes *out, const char *name, const char *type, c
     page_labels(out, name, type, help, key, (const struct labelled[]){__VA_ARGS__},        \
                 sizeof((const struct labelled[]){__VA_ARGS__}) / sizeof(struct labelled))
 
-/* ---- parts of the page -------------------------------------------------------------------------- */
+/* ---- parts of the page ----------------------------------------------------------------------- */
 
 static void page_histogram(struct bytes *out, const char *name, const char *help,
                            const struct histogram *histogram) {
@@ -94,7 +94,8 @@ static void page_batches(struct bytes *out, const char *label,
     page_print(out, "%s_count{message=\"%s\"} %" PRIu64 "\n", name, label, batches->messages);
 }
 
-/* The format's three escapes; names are checked long before, so this is a second lock on the door. */
+/* The format's three escapes; names are checked long before, so this is a second lock on the
+ * door. */
 static void page_label_value(struct bytes *out, const char *text) {
     for (; *text != '\0'; text++) {
         if (*text == '\\' || *text == '"') {
@@ -227,7 +228,7 @@ static void page_house(struct bytes *out, const struct metrics *metrics) {
                    &metrics->barrier);
 }
 
-/* ---- the process ------------------------------------------------------------------------------------ */
+/* ---- the process ----------------------------------------------------------------------------- */
 
 static uint64_t count_open_files(void) {
     uint64_t count = 0;

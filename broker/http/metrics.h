@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the broker says about itself: one plain struct that the core thread fills, and its page in the
- * Prometheus text format. Pure: no thread, socket or clock. */
+ * What the broker says about itself: one plain struct that the core thread fills, and its page in
+ * the Prometheus text format. Pure: no thread, socket or clock. */
 #ifndef WHERRY_METRICS_H
 #define WHERRY_METRICS_H
 

@@ -2,9 +2,10 @@
  *
  * Wire messages into events; see border.h.
  *
- * The reader has checked a message to its last item before it says OK, so a walk over its lists cannot
- * fail half way. What remains to be judged here is meaning: who may say what, statuses, the failure
- * inside a TRY_AGAIN. All that is judged before the first payload goes into the store, or undone.
+ * The reader has checked a message to its last item before it says OK, so a walk over its lists
+ * cannot fail half way. What remains to be judged here is meaning: who may say what, statuses, the
+ * failure inside a TRY_AGAIN. All that is judged before the first payload goes into the store, or
+ * undone.
  *
  * Arrays live in scratch memory that is reserved once a message from the list's count (which the
  * reader has checked against the bytes) and kept: no malloc a message, none a task. */
@@ -65,7 +66,7 @@ static bool retry_read(uint32_t status, struct span payload, int64_t *retry_ms) 
     return true;
 }
 
-/* ---- hello ---------------------------------------------------------------------------------------- */
+/* ---- hello ----------------------------------------------------------------------------------- */
 
 static const struct span *functions_in(struct border *border, struct wire_items items,
                                        uint32_t *count) {
@@ -176,7 +177,7 @@ static wherry_err hello_in(const struct decode *decode) {
     return WHERRY_OK;
 }
 
-/* ---- clients ----------------------------------------------------------------------------------- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 static wherry_err submit_in(const struct decode *decode) {
     struct border *border = decode->border;
@@ -283,7 +284,7 @@ static wherry_err call_in(const struct decode *decode) {
         .thread = call.thread,
     };
     if (!call_body_in(call.body, out)) {
-        out->verb = 0; /* answered INVALID, as a verb that does not exist; nothing else is disturbed */
+        out->verb = 0; /* answered INVALID, as a verb that does not exist */
     }
     return WHERRY_OK;
 }
@@ -357,7 +358,7 @@ static wherry_err death_in(const struct decode *decode) {
     return WHERRY_OK;
 }
 
-/* ---- all ----------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static wherry_err plain_in(const struct decode *decode, enum event_kind kind) {
     decode->event->kind = kind;

@@ -3,9 +3,9 @@
  * Effects into wire messages; see border.h. One effect may become several messages: a batch is cut
  * where it would outgrow WIRE_BATCH_MAX or its frames, a list of runs where it would grow too long.
  *
- * Small payloads are copied from the store into the message's body (once; the body itself is then moved
- * into the socket), large ones go as counted parts: the store keeps them until the last byte has left,
- * even if the engine frees the handle in the next effect. */
+ * Small payloads are copied from the store into the message's body (once; the body itself is then
+ * moved into the socket), large ones go as counted parts: the store keeps them until the last byte
+ * has left, even if the engine frees the handle in the next effect. */
 #include "broker/net/border_parts.h"
 #include "common/check.h"
 #include "common/wire/pack.h"
@@ -67,7 +67,7 @@ static void body_reserve(struct wire_out *out, uint32_t items, uint32_t first_si
     CHECK(bytes_reserve(&out->body, guess < WIRE_BATCH_MAX ? (size_t)guess : WIRE_BATCH_MAX));
 }
 
-/* ---- batches -------------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------------------- */
 
 static size_t result_size(const struct effect_result_item *item) {
     return item->payload.handle != 0 ? item->payload.size : item->inline_payload.size;
@@ -145,7 +145,7 @@ static void tokens_out(const struct encode *encode, enum wire_type type) {
     }
 }
 
-/* ---- answers ----------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void memory_release(void *data, void *hint) {
     (void)hint;
@@ -198,7 +198,7 @@ static void answered_out(const struct encode *encode) {
     encode_send(encode);
 }
 
-/* ---- single notes ------------------------------------------------------------------------------ */
+/* ---- single notes ---------------------------------------------------------------------------- */
 
 static void hello_ok_out(const struct encode *encode) {
     struct wire_hello_ok message = encode->effect->hello_ok;
@@ -251,7 +251,7 @@ static void signal_out(const struct encode *encode) {
     encode_send(encode);
 }
 
-/* ---- all ----------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 bool border_encode(struct border *border, const struct effect *effect, border_send *send,
                    void *context) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Endpoints; see endpoint.h. Names other than "localhost" are not resolved to judge who can reach
- * them: what a name means tomorrow is nobody's promise, so they count as reachable from elsewhere. */
+ * them: what a name means tomorrow is nobody's promise, so they count as reachable from
+ * elsewhere. */
 #include "broker/net/endpoint.h"
 
 #include "common/err.h"
@@ -120,7 +121,8 @@ const char *endpoint_ipc_path(const char *endpoint) {
     return strncmp(endpoint, "ipc://", 6) == 0 ? endpoint + 6 : NULL;
 }
 
-/* Is the file that we locked still the one that has the name? Its last owner may have removed it. */
+/* Is the file that we locked still the one that has the name? Its last owner may have removed
+ * it. */
 static bool lock_is_current(int fd, const char *lock_path) {
     struct stat held;
     struct stat named;
@@ -131,8 +133,8 @@ static bool lock_is_current(int fd, const char *lock_path) {
 static wherry_err check_in_the_way(const char *path) {
     struct stat status;
     if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode)) {
-        return err_set(WHERRY_E_SYSTEM, "%s exists and is no socket; remove it or take another path",
-                       path);
+        return err_set(WHERRY_E_SYSTEM,
+                       "%s exists and is no socket; remove it or take another path", path);
     }
     return WHERRY_OK;
 }
@@ -162,8 +164,8 @@ wherry_err endpoint_lock(const char *path, int *out) {
     }
 }
 
-/* libzmq leaves the socket's name behind; it goes first. The lock's name goes while the lock is still
- * held: whoever opened the old file sees that it is not current. */
+/* libzmq leaves the socket's name behind; it goes first. The lock's name goes while the lock is
+ * still held: whoever opened the old file sees that it is not current. */
 void endpoint_unlock(const char *path, int *fd) {
     char lock_path[LOCK_PATH_SIZE];
     if (*fd < 0) {

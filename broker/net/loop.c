@@ -2,12 +2,14 @@
  *
  * The core loop; see loop.h.
  *
- * Why a turn reads at most TURN_MESSAGES before the tick: under a flood input is never dry, and what the
- * engine does once a turn (deliveries, silence) must not starve. libzmq reads its peers in turn, so a
- * beat is read within one round even then. Why EVENT_GAP: a broker that was stopped for ten seconds
- * wakes up with everybody's beats unread; leases are pushed out before anything is judged.
+ * Why a turn reads at most TURN_MESSAGES before the tick: under a flood input is never dry, and
+ * what the engine does once a turn (deliveries, silence) must not starve. libzmq reads its peers
+ * in turn, so a beat is read within one round even then. Why EVENT_GAP: a broker that was stopped
+ * for ten seconds wakes up with everybody's beats unread; leases are pushed out before anything is
+ * judged.
  *
- * Two looks at the clock a message, at tens of nanoseconds each, against batches of hundreds of tasks. */
+ * Two looks at the clock a message, at tens of nanoseconds each, against batches of hundreds of
+ * tasks. */
 #include "broker/net/loop.h"
 
 #include "common/check.h"
@@ -59,7 +61,7 @@ struct loop {
     struct store_change *changes;
     uint32_t change_count;
     uint32_t change_capacity;
-    struct bytes heads;           /* copies of record heads: the effect's arena ends before the batch */
+    struct bytes heads; /* copies of record heads: the effect's arena ends before the batch */
     uint64_t committed;           /* as told to the engine */
     int64_t batch_closed_at_us[BATCHES_MAX];
     /* looks at itself */
@@ -71,7 +73,7 @@ struct loop {
     struct histogram barrier;
 };
 
-/* ---- life ------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static sigset_t loop_signals(void) {
     sigset_t signals;
@@ -129,7 +131,7 @@ void loop_destroy(struct loop **loop_at) {
     *loop_at = NULL;
 }
 
-/* ---- the store -------------------------------------------------------------------------------------- */
+/* ---- the store ------------------------------------------------------------------------------- */
 
 /* A change into the open batch. Heads are copied into one buffer, which may move while it grows, so
  * until the batch is closed `head.data` holds an offset. */
@@ -161,7 +163,7 @@ static void batch_close(struct loop *loop, uint64_t number) {
     bytes_clear(&loop->heads);
 }
 
-/* ---- steps ----------------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static void carry_out_one(struct loop *loop, const struct effect *effect) {
     if (border_encode(loop->config.border, effect, router_send, loop->config.router)) {
@@ -279,7 +281,7 @@ static void loop_look_at_store(struct loop *loop) {
     loop_step(loop, &(struct event){.kind = EVENT_COMMITTED, .committed = committed});
 }
 
-/* ---- signals and going down -------------------------------------------------------------------- */
+/* ---- signals and going down ------------------------------------------------------------------ */
 
 static void loop_dump(struct loop *loop) {
     char *text = NULL;
@@ -339,7 +341,7 @@ static void loop_look_at_drain(struct loop *loop) {
     }
 }
 
-/* ---- questions -------------------------------------------------------------------------------------- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 static void fill_queues(const struct loop *loop, struct metrics *out) {
     struct now now = {loop->now_us, loop->wall_ms};
@@ -375,7 +377,7 @@ static void loop_fill(void *context, struct metrics *out) {
     fill_queues(loop, out);
 }
 
-/* ---- turns -------------------------------------------------------------------------------------------- */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 static int64_t earlier(int64_t a, int64_t b) {
     return a < b ? a : b;

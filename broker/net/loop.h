@@ -6,12 +6,12 @@
  *             read messages until none is left (at most TURN_MESSAGES): border -> engine -> effects
  *             routes that were lost; one EVENT_TICK; what could not be sent before; probes
  *
- * Effects are carried out after each step, in order. The loop never blocks but in its wait: sends that
- * cannot go wait in their route, commits are the store's.
+ * Effects are carried out after each step, in order. The loop never blocks but in its wait: sends
+ * that cannot go wait in their route, commits are the store's.
  *
- * Going down: SIGTERM or SIGINT drains (the engine takes nothing new and delivers nothing more) until no
- * work is out and all is sent, at most `grace_ms`; a second signal ends at once. SIGUSR1 dumps the
- * state to the log, SIGHUP is noted. */
+ * Going down: SIGTERM or SIGINT drains (the engine takes nothing new and delivers nothing more)
+ * until no work is out and all is sent, at most `grace_ms`; a second signal ends at once. SIGUSR1
+ * dumps the state to the log, SIGHUP is noted. */
 #ifndef WHERRY_LOOP_H
 #define WHERRY_LOOP_H
 

@@ -10,13 +10,15 @@
  *     │ region │ region │ region │            free slots: a list through the slots themselves,
  *     └────────┴────────┴────────┴─── …      then those never touched (`fresh`)
  *
- * A class keeps its regions with room in a list and takes from the first: what was freed last is filled
- * first, while it is still in the cache. An empty region goes to a common list, from which any class
- * takes: a broker that served 100-byte tasks all morning can serve 900-byte ones in the same memory.
- * Why not malloc: 16 bytes a payload more, and 2 × 20 ns. Why mmap with NORESERVE: a region is only as
- * large as the pages that were touched, and gives them back by madvise without losing its address.
+ * A class keeps its regions with room in a list and takes from the first: what was freed last is
+ * filled first, while it is still in the cache. An empty region goes to a common list, from which
+ * any class takes: a broker that served 100-byte tasks all morning can serve 900-byte ones in the
+ * same memory. Why not malloc: 16 bytes a payload more, and 2 × 20 ns. Why mmap with NORESERVE: a
+ * region is only as large as the pages that were touched, and gives them back by madvise without
+ * losing its address.
  *
- * The class of a span follows from its size, so the hot read looks at the chunk's base address alone. */
+ * The class of a span follows from its size, so the hot read looks at the chunk's base address
+ * alone. */
 #include "broker/net/payload.h"
 
 #include "common/check.h"
@@ -100,7 +102,7 @@ struct payload_store *payload_store_create(void) {
     return store;
 }
 
-/* ---- regions ----------------------------------------------------------------------------------- */
+/* ---- regions --------------------------------------------------------------------------------- */
 
 static size_t class_size(uint32_t class) {
     return ((size_t)class + 1) * 8;
@@ -191,7 +193,7 @@ static uint32_t region_with_room(struct payload_store *store, uint32_t class) {
     return at;
 }
 
-/* ---- small --------------------------------------------------------------------------------------- */
+/* ---- small ----------------------------------------------------------------------------------- */
 
 static uint32_t small_copy(struct payload_store *store, struct span bytes) {
     uint32_t class = (uint32_t)(bytes.size - 1) / 8;
@@ -241,7 +243,7 @@ static void small_free(struct payload_store *store, uint32_t handle) {
     }
 }
 
-/* ---- large --------------------------------------------------------------------------------------- */
+/* ---- large ----------------------------------------------------------------------------------- */
 
 static struct large_entry *large_entry(const struct payload_store *store, uint32_t at) {
     return &store->large_chunks[at / LARGE_CHUNK][at % LARGE_CHUNK];
@@ -315,7 +317,7 @@ static void large_free(struct payload_store *store, uint32_t handle) {
     large_release(large->owner.data, large);
 }
 
-/* ---- both ---------------------------------------------------------------------------------------- */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 struct payload payload_copy(struct payload_store *store, struct span bytes) {
     if (bytes.size == 0) {

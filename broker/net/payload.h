@@ -2,13 +2,13 @@
  *
  * The payload store: bytes that the broker carries and never looks into, behind 32-bit handles.
  *
- *     handle ──> small (≤ 1 KiB)    a slot in a 64 KiB region of its size class (8, 16, … 1,024 bytes)
+ *     handle ──> small (≤ 1 KiB)    a slot in a 64 KiB region of its size class (8 … 1,024 bytes)
  *           └──> large              an owner: memory with a release function, counted
  *
- * Small ones are copied in once, without malloc; their cost is at most 7 bytes of rounding and under a
- * byte of bookkeeping. Regions never move, so a span stays valid until its handle is freed; emptied
- * regions serve any class again, and their memory goes back to the system when many are empty.
- * Large ones are taken over, not copied; one that is being sent outlives its handle.
+ * Small ones are copied in once, without malloc; their cost is at most 7 bytes of rounding and
+ * under a byte of bookkeeping. Regions never move, so a span stays valid until its handle is
+ * freed; emptied regions serve any class again, and their memory goes back to the system when many
+ * are empty. Large ones are taken over, not copied; one that is being sent outlives its handle.
  *
  * One thread owns the store. Only the release of a sent part runs on another one (libzmq's).
  * No socket, clock or lock inside: the simulation runs it as it is. */
@@ -41,8 +41,8 @@ struct payload payload_take(struct payload_store *store, struct payload_owner ow
 
 /* Borrowed until the handle is freed. */
 struct span payload_span(const struct payload_store *store, struct payload payload);
-/* For sending. Up to WIRE_INLINE_MAX: borrowed, no release (the writer copies it); above: counted, its
- * release must run once. */
+/* For sending. Up to WIRE_INLINE_MAX: borrowed, no release (the writer copies it); above: counted,
+ * its release must run once. */
 struct wire_part payload_part(struct payload_store *store, struct payload payload);
 
 /* 0 is a no-op. */

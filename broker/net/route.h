@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Routes: who is at the other end. A peer's connection is known to libzmq by its routing id (bytes),
- * to the engine by a route number that is never used twice.
+ * Routes: who is at the other end. A peer's connection is known to libzmq by its routing id
+ * (bytes), to the engine by a route number that is never used twice.
  *
  *     routing id ── hash ──> route ──> messages that wait because the peer does not read
  *     route number (serial 44 | place 20) ── array ──┘
  *
- * Two lists run through the routes: `quiet`, in order of the last traffic (who is to be probed), and
- * `waiting`, those with unsent messages. */
+ * Two lists run through the routes: `quiet`, in order of the last traffic (who is to be probed),
+ * and `waiting`, those with unsent messages. */
 #ifndef WHERRY_ROUTE_H
 #define WHERRY_ROUTE_H
 
@@ -55,7 +55,8 @@ void routes_init(struct routes *routes);
 void routes_fini(struct routes *routes); /* what waits is released unsent */
 
 /* The route of a routing id, made if it is new. NULL: there are BOUND_ROUTES already. */
-struct route *routes_of_key(struct routes *routes, const void *key, size_t key_size, int64_t now_us);
+struct route *routes_of_key(struct routes *routes, const void *key, size_t key_size,
+                            int64_t now_us);
 /* NULL: forgotten. */
 struct route *routes_of_id(const struct routes *routes, route_id id);
 /* Releases what waits. The next message of its peer gets a new number. */

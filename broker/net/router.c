@@ -2,12 +2,13 @@
  *
  * The ROUTER socket; see router.h. Plain libzmq: the traps that decide its options were measured.
  *
- *   MANDATORY 1     an unroutable message is EHOSTUNREACH, not silence: our notice of a closed connection
- *   HANDOVER 0      else a second peer with the same routing id takes over the first one's traffic
- *   MAXMSGSIZE      before bind: a 9-byte frame header may claim 8 GiB, and libzmq reserves it at once
- *   HEARTBEAT_*     a host that lost its network is noticed by libzmq too; sessions have beats of their own
- *   HANDSHAKE_IVL   a stranger that connects and says nothing holds a descriptor for 3 s, not 30
- *   HWM             counts messages, not bytes; bytes are bounded by credit and by the routes' queues
+ *   MANDATORY 1     an unroutable message is EHOSTUNREACH, not silence: our notice of a closed
+ *   connection HANDOVER 0      else a second peer with the same routing id takes over the first
+ *   one's traffic MAXMSGSIZE      before bind: a 9-byte frame header may claim 8 GiB, and libzmq
+ *   reserves it at once HEARTBEAT_*     a host that lost its network is noticed by libzmq too;
+ *   sessions have beats of their own HANDSHAKE_IVL   a stranger that connects and says nothing
+ *   holds a descriptor for 3 s, not 30 HWM             counts messages, not bytes; bytes are
+ *   bounded by credit and by the routes' queues
  *
  * The body of a large batch is moved into its message and freed by libzmq's thread; a small one is
  * copied, because a malloc and a free across threads cost more than 8 KiB of memcpy. */
@@ -59,7 +60,7 @@ struct router {
     struct router_counts counts;
 };
 
-/* ---- life ------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void option_set(void *socket, int option, int value) {
     CHECK(zmq_setsockopt(socket, option, &value, sizeof value) == 0);
@@ -168,8 +169,8 @@ int router_fd(const struct router *router) {
     return fd;
 }
 
-/* A send may take up the notice of a message that came in, so after one we have to look again. After a
- * receive that found nothing we need not, which saves three system calls a message. */
+/* A send may take up the notice of a message that came in, so after one we have to look again.
+ * After a receive that found nothing we need not, which saves three system calls a message. */
 bool router_may_sleep(struct router *router) {
     int events = 0;
     size_t size = sizeof events;
@@ -184,10 +185,10 @@ const char *router_endpoint(const struct router *router, size_t at) {
     return at < router->listener_count ? router->listeners[at].endpoint : NULL;
 }
 
-/* ---- in --------------------------------------------------------------------------------------------- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
-/* One frame; false: none is waiting. Frames beyond the last place overwrite it: the message is refused
- * anyway, but has to be read to its end. */
+/* One frame; false: none is waiting. Frames beyond the last place overwrite it: the message is
+ * refused anyway, but has to be read to its end. */
 static bool frame_receive(struct router *router, zmq_msg_t *frame) {
     zmq_msg_init(frame);
     if (zmq_msg_recv(frame, router->socket, ZMQ_DONTWAIT) < 0) {
@@ -271,7 +272,7 @@ struct payload_owner router_take(void *context, size_t frame) {
     return (struct payload_owner){zmq_msg_data(owned), zmq_msg_size(owned), frame_release, owned};
 }
 
-/* ---- out -------------------------------------------------------------------------------------------- */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 static void route_lose(struct router *router, struct route *route) {
     if (router->lost_count == router->lost_capacity) {
@@ -308,9 +309,9 @@ static void part_frame(zmq_msg_t *frame, const struct wire_part *part) {
     memcpy(zmq_msg_data(frame), part->data, part->size);
 }
 
-/* libzmq decides with the first frame, the routing id, whether a message can go; what follows always
- * does (or is dropped inside libzmq with its connection). A frame that failed is closed: its release
- * runs. */
+/* libzmq decides with the first frame, the routing id, whether a message can go; what follows
+ * always does (or is dropped inside libzmq with its connection). A frame that failed is closed:
+ * its release runs. */
 static void frame_send(struct router *router, zmq_msg_t *frame, bool more) {
     if (zmq_msg_send(frame, router->socket, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)) < 0) {
         zmq_msg_close(frame);
@@ -399,7 +400,7 @@ bool router_flush(struct router *router) {
     return router->routes.waiting_first != NULL;
 }
 
-/* ---- routes ------------------------------------------------------------------------------------------ */
+/* ---- routes ---------------------------------------------------------------------------------- */
 
 void router_forget(struct router *router, route_id id) {
     struct route *route = routes_of_id(&router->routes, id);

@@ -6,8 +6,8 @@
  *     peers <── ROUTER <── router_send       never blocks: what a peer does not read waits in its
  *                                            route's bounded queue; beyond that the route is lost
  *
- * A route is lost when libzmq can no longer reach its peer or its queue is full; router_next_lost tells,
- * once each. Nobody reports a closed connection, so quiet routes are probed each second.
+ * A route is lost when libzmq can no longer reach its peer or its queue is full; router_next_lost
+ * tells, once each. Nobody reports a closed connection, so quiet routes are probed each second.
  *
  * One thread owns a router. */
 #ifndef WHERRY_ROUTER_H
@@ -21,7 +21,7 @@ struct router;
 struct router_config {
     const char *const *endpoints; /* checked by endpoint_check */
     size_t endpoint_count;
-    uint32_t payload_max;         /* one payload; larger frames cut the peer off before they are read */
+    uint32_t payload_max;         /* one payload; larger frames cut the peer off unread */
     uint64_t route_bytes_max;     /* unsent bytes of one route; 0: BOUND_ROUTE_BYTES */
 };
 
@@ -38,8 +38,8 @@ bool router_may_sleep(struct router *router);
 const char *router_endpoint(const struct router *router, size_t at);
 
 enum router_got { ROUTER_NOTHING, ROUTER_MESSAGE, ROUTER_TOO_MANY_FRAMES };
-/* The next waiting message, never blocks; borrowed until the next router_receive. `*message` is empty
- * for TOO_MANY_FRAMES: only the route is known. */
+/* The next waiting message, never blocks; borrowed until the next router_receive. `*message` is
+ * empty for TOO_MANY_FRAMES: only the route is known. */
 enum router_got router_receive(struct router *router, int64_t now_us, route_id *route,
                                struct wire_message *message);
 /* A border_take: the frame of the message last received, without a copy. context: the router. */

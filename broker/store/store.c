@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The store port: finds the kind of store by its URL and hands every call on. A table of functions, so
- * that a further kind is one file and one line here. */
+ * The store port: finds the kind of store by its URL and hands every call on. A table of
+ * functions, so that a further kind is one file and one line here. */
 #include "broker/store/store.h"
 
 #include "common/err.h"

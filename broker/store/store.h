@@ -5,14 +5,18 @@
  *     store_open(url) -> store_scan(every record) -> store_commit(batch) … -> store_close
  *
  * Promises of every store:
- *   - A batch is all or nothing. Batches take effect strictly in the order of their numbers, none skipped.
- *   - store_commit never blocks: the batch is taken, and its number appears in store_committed() when,
+ *   - A batch is all or nothing. Batches take effect strictly in the order of their numbers, none
+ *   skipped. - store_commit never blocks: the batch is taken, and its number appears in
+ *   store_committed() when,
  *     and only when, it would survive a loss of power (for a store that keeps nothing: at once).
  *   - store_fd() becomes readable when store_committed() may have grown.
- *   - The epoch that store_identity() gives is above every one that this store ever gave, and is kept
+ *   - The epoch that store_identity() gives is above every one that this store ever gave, and is
+ *   kept
  *     before store_open returns.
- *   - A failure whose outcome is unknown (a failed sync) is final: store_failed() says so, the broker
- *     ends without answering, and the next start scans. Nobody syncs again as if nothing had happened.
+ *   - A failure whose outcome is unknown (a failed sync) is final: store_failed() says so, the
+ *   broker
+ *     ends without answering, and the next start scans. Nobody syncs again as if nothing had
+ *     happened.
  *
  * One thread (the broker's core) calls; a store may have a thread of its own behind the port. */
 #ifndef WHERRY_STORE_H
@@ -62,7 +66,8 @@ struct store {
     const struct store_ops *ops;
 };
 
-/* OK; INVALID: no such kind of store (wherry_last_error() names those that exist); SYSTEM: unusable. */
+/* OK; INVALID: no such kind of store (wherry_last_error() names those that exist); SYSTEM:
+ * unusable. */
 wherry_err store_open(const char *url, struct store **out);
 /* OK; INVALID as store_open: to refuse a flag before anything is opened. */
 wherry_err store_check_url(const char *url);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * memory: keeps nothing. Tasks live in the engine alone; a restart begins with an empty house, under a
- * new uuid. The epoch is the start's time in nanoseconds: above every earlier one without a place to keep
- * it, unless the clock is set back by more than the broker was down. */
+ * memory: keeps nothing. Tasks live in the engine alone; a restart begins with an empty house,
+ * under a new uuid. The epoch is the start's time in nanoseconds: above every earlier one without
+ * a place to keep it, unless the clock is set back by more than the broker was down. */
 #include "broker/store/store.h"
 #include "common/check.h"
 #include "common/entropy.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Broker and worker as most tests want them: on endpoints that nobody else uses, started when they are
- * ready. Ports are chosen by the system and read from the log line `msg=listening`. */
+ * Broker and worker as most tests want them: on endpoints that nobody else uses, started when they
+ * are ready. Ports are chosen by the system and read from the log line `msg=listening`. */
 #include "tests/support/internal.h"
 
 #include <stdio.h>

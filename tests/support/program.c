@@ -33,7 +33,8 @@ static void apply_environment(const char *const *environment) {
     }
 }
 
-/* In the child. The test's own broker address must not leak into a program that should find none. */
+/* In the child. The test's own broker address must not leak into a program that should find
+ * none. */
 static _Noreturn void program_become(const struct program *program, pid_t parent, char **argv,
                                      const char *const *environment, const char *input_path) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -163,7 +164,7 @@ bool program_said(struct program *program, const char *text) {
 
 void program_wait_line(struct program *program, const char *text) {
     for (;;) {
-        bool running = program_running(program); /* asked first: the last line may come at the end */
+        bool running = program_running(program); /* asked first: its last words come at its end */
         if (program_said(program, text)) {
             return;
         }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The sandbox: one folder, one deadline, and an end that leaves nothing behind, also when the test
- * failed half way (cmocka jumps out of the test, so everything hangs on the sandbox, not on the stack). */
+ * failed half way (cmocka jumps out of the test, so everything hangs on the sandbox, not on the
+ * stack). */
 #include "tests/support/internal.h"
 
 #include <errno.h>

@@ -6,9 +6,10 @@
  *        ├── program: started from $WHERRY_BIN, stdout and stderr caught in files of the folder
  *        └── broker:  a wherry-broker on private endpoints
  *
- * Nothing sleeps for a fixed time and nothing has a fixed port: everything waits for a condition until
- * the sandbox's deadline (60 s, $WHERRY_TEST_DEADLINE_S), then the test fails and shows every log.
- * Whatever a test left running is killed at its end, by pid; programs also die with the test.
+ * Nothing sleeps for a fixed time and nothing has a fixed port: everything waits for a condition
+ * until the sandbox's deadline (60 s, $WHERRY_TEST_DEADLINE_S), then the test fails and shows
+ * every log. Whatever a test left running is killed at its end, by pid; programs also die with the
+ * test.
  *
  *     static void broker_answers_health(void **state) {
  *         struct sandbox *box = *state;
@@ -18,7 +19,8 @@
  *     }
  *     cmocka_unit_test_setup_teardown(broker_answers_health, sandbox_setup, sandbox_teardown)
  *
- * All functions fail the running cmocka test when they cannot do what they say; one thread a sandbox. */
+ * All functions fail the running cmocka test when they cannot do what they say; one thread a
+ * sandbox. */
 #ifndef WHERRY_TEST_SUPPORT_H
 #define WHERRY_TEST_SUPPORT_H
 
@@ -116,7 +118,8 @@ struct broker {
  * Returns when it listens. Starting again in the same sandbox (after a kill) takes the same ipc
  * endpoint: that is how a restart is tested. */
 struct broker *broker_start(struct sandbox *box, ...) __attribute__((sentinel));
-/* The same without the HTTP port's and tcp endpoint's fresh numbers changing hands: kill and start. */
+/* The same without the HTTP port's and tcp endpoint's fresh numbers changing hands: kill and
+ * start. */
 void broker_restart(struct broker *broker);
 
 /* wherry-worker --broker ENDPOINT and these flags up to a NULL; returns when it says `msg=ready`:
@@ -124,7 +127,7 @@ void broker_restart(struct broker *broker);
 struct program *worker_start(struct sandbox *box, const char *endpoint, ...)
     __attribute__((sentinel));
 
-/* ---- /proc ------------------------------------------------------------------------------------- */
+/* ---- /proc ----------------------------------------------------------------------------------- */
 
 /* Children of `pid` (direct ones), in order of their pids; returns how many (≤ capacity). */
 size_t proc_children(pid_t pid, pid_t *out, size_t capacity);
@@ -136,14 +139,15 @@ bool proc_alive(pid_t pid);
 uint64_t proc_memory_bytes(pid_t pid, const char *field);
 void proc_wait_gone(struct sandbox *box, pid_t pid);
 
-/* ---- http ---------------------------------------------------------------------------------------- */
+/* ---- http ------------------------------------------------------------------------------------ */
 
 struct http_answer {
     int status;       /* 0: no answer at all */
     const char *body; /* borrowed until the next http_get of this sandbox */
 };
 struct http_answer http_get(struct sandbox *box, uint16_t port, const char *path);
-/* The value of a line `name value` or `name{labels} value` of a metrics page; fails if it is missing. */
+/* The value of a line `name value` or `name{labels} value` of a metrics page; fails if it is
+ * missing. */
 double metric_value(const char *body, const char *name_and_labels);
 
 #endif

@@ -134,7 +134,7 @@ void peer_check_served(struct peer *peer) {
     peer_expect(peer, WIRE_BEAT_OK);
 }
 
-/* ---- strangers ------------------------------------------------------------------------------------ */
+/* ---- strangers ------------------------------------------------------------------------------- */
 
 int stranger_connect(struct sandbox *box, const char *tcp_endpoint) {
     struct sockaddr_in address = {.sin_family = AF_INET};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A raw peer for tests of the broker: one DEALER that says exactly what the test wants, right or wrong.
- * And a plain TCP connection for those who do not even speak ZMTP. */
+ * A raw peer for tests of the broker: one DEALER that says exactly what the test wants, right or
+ * wrong. And a plain TCP connection for those who do not even speak ZMTP. */
 #ifndef WHERRY_TEST_PEER_H
 #define WHERRY_TEST_PEER_H
 
@@ -16,7 +16,8 @@ void peer_close(struct peer **peer);
 /* Sends frame 0 and parts; the message is cleared. */
 void peer_send(struct peer *peer, struct wire_out *message);
 void peer_send_frames(struct peer *peer, const struct span *frames, size_t count);
-/* The next message from the broker, at the sandbox's deadline the test fails; borrowed until the next. */
+/* The next message from the broker, at the sandbox's deadline the test fails; borrowed until the
+ * next. */
 const struct wire_message *peer_receive(struct peer *peer);
 /* Skips other messages until one of `type` arrives. */
 const struct wire_message *peer_expect(struct peer *peer, enum wire_type type);

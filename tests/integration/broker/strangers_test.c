@@ -84,7 +84,8 @@ static void claims_of_8_gib_reserve_nothing(void **state) {
         if (stage > 1) {
             stranger_say(fd, zmtp_ready, zmtp_ready_size);
         }
-        stranger_say(fd, stage > 0 ? claim : old_claim, stage > 0 ? sizeof claim : sizeof old_claim);
+        const void *bytes = stage > 0 ? claim : old_claim;
+        stranger_say(fd, bytes, stage > 0 ? sizeof claim : sizeof old_claim);
         stranger_wait_closed(scene.box, fd);
         peer_check_served(scene.good);
     }

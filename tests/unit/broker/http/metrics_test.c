@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ static void every_line_is_a_comment_or_a_sample(void **state) {
 static void a_queues_name_is_escaped(void **state) {
     struct metrics *metrics = *state;
     metrics->queue_count = 1;
-    strcpy(metrics->queues[0].name, "a\"b\\c\nd");
+    snprintf(metrics->queues[0].name, WIRE_NAME_MAX, "a\"b\\c\nd");
     metrics->queues[0].view.depth = 7;
     char *page = page_of(metrics);
     assert_non_null(strstr(page, "wherry_queue_tasks{queue=\"a\\\"b\\\\c\\nd\"} 7\n"));

@@ -88,7 +88,7 @@ static struct wire_part part_of_text(const char *text) {
     return (struct wire_part){.data = text, .size = strlen(text)};
 }
 
-/* ---- in ------------------------------------------------------------------------------------------- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 static void submit_becomes_an_event_with_its_payloads_stored(void **state) {
     struct fixture *fixture = *state;
@@ -245,15 +245,15 @@ static void a_call_with_a_bad_body_becomes_an_unknown_verb(void **state) {
 static void queue_set_is_read(void **state) {
     struct fixture *fixture = *state;
     static const uint8_t body[] = {0x93, 0xa4, 'j', 'o', 'b', 's', 0x0a, 0xcd, 0x01, 0x00};
-    wire_put_call(&fixture->out, &(struct wire_call){
-                                     .call = 1, .verb = WIRE_QUEUE_SET, .body = {body, sizeof body}});
+    struct wire_call call = {.call = 1, .verb = WIRE_QUEUE_SET, .body = {body, sizeof body}};
+    wire_put_call(&fixture->out, &call);
     assert_int_equal(decode_out(fixture), WHERRY_OK);
     assert_true(span_equal(fixture->event.call.name, span_of_text("jobs")));
     assert_int_equal(fixture->event.call.items_max, 10);
     assert_int_equal(fixture->event.call.bytes_max, 256);
 }
 
-/* ---- out ------------------------------------------------------------------------------------------ */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 static void send_checked(void *context, route_id route, struct wire_out *out) {
     struct fixture *fixture = context;
