@@ -113,9 +113,9 @@ void child_opened(struct child *child, int64_t now_us) {
 }
 
 static void child_input_deliver(struct child *child, const struct wire_message *message,
-                                int64_t now_us) {
+                                struct wire_part *parts, int64_t now_us) {
     child_gate_closed(child, now_us);
-    struct parcel *parcel = parcels_copy(&child->parcels, message);
+    struct parcel *parcel = parcels_make(&child->parcels, message, parts);
     if (parcel == NULL) {
         return;
     }
@@ -147,7 +147,8 @@ static void child_input_ack(struct child *child, const struct wire_message *mess
     }
 }
 
-void child_input(struct child *child, const struct wire_message *message, int64_t now_us) {
+static void child_take(struct child *child, const struct wire_message *message,
+                       struct wire_part *parts, int64_t now_us) {
     enum wire_type type;
     switch (peer_input(&child->peer, message, &type, now_us)) {
     case PEER_TAKEN:
@@ -159,9 +160,23 @@ void child_input(struct child *child, const struct wire_message *message, int64_
         break;
     }
     if (type == WIRE_DELIVER) {
-        child_input_deliver(child, message, now_us);
+        child_input_deliver(child, message, parts, now_us);
     } else if (type == WIRE_RESULT_ACK) {
         child_input_ack(child, message);
+    }
+}
+
+void child_input(struct child *child, const struct wire_message *message, int64_t now_us) {
+    child_take(child, message, NULL, now_us);
+}
+
+void child_input_parts(struct child *child, const struct wire_message *message,
+                       struct wire_part *parts, int64_t now_us) {
+    child_take(child, message, parts, now_us);
+    for (size_t i = 0; i + 1 < message->count; i++) {
+        if (parts[i].release != NULL) { /* nobody wanted it */
+            parts[i].release((void *)(uintptr_t)parts[i].data, parts[i].hint);
+        }
     }
 }
 

@@ -48,6 +48,10 @@ void child_destroy(struct child **child);
 void child_opened(struct child *child, int64_t now_us);
 /* Takes what it needs out of `message` (deliveries are copied, once). Garbage is ignored. */
 void child_input(struct child *child, const struct wire_message *message, int64_t now_us);
+/* The same; parts: one for each frame behind the first. Those with a `release` were moved out of
+ * the message: they are taken, and released when they are no longer needed. */
+void child_input_parts(struct child *child, const struct wire_message *message,
+                       struct wire_part *parts, int64_t now_us);
 /* The next message to send, false: none. `out` was cleared by the caller. */
 bool child_output(struct child *child, int64_t now_us, struct wire_out *out);
 int64_t child_next_wake(const struct child *child); /* INT64_MAX: never */

@@ -34,11 +34,22 @@ static struct parcel *parcel_get(struct parcels *parcels, size_t size) {
     return parcel;
 }
 
-static void parcel_fill(struct parcel *parcel, const struct wire_message *message) {
+static bool parcel_takes(const struct wire_part *parts, size_t frame) {
+    return parts != NULL && frame > 0 && parts[frame - 1].release != NULL;
+}
+
+static void parcel_fill(struct parcel *parcel, const struct wire_message *message,
+                        struct wire_part *parts) {
     uint8_t *at = parcel->data;
     parcel->message.count = message->count;
     for (size_t i = 0; i < message->count; i++) {
         struct span frame = message->frames[i];
+        if (parcel_takes(parts, i)) {
+            parcel->parts[parcel->part_count++] = parts[i - 1];
+            parts[i - 1].release = NULL;
+            parcel->message.frames[i] = (struct span){parts[i - 1].data, parts[i - 1].size};
+            continue;
+        }
         if (frame.size > 0) {
             memcpy(at, frame.data, frame.size);
         }
@@ -47,16 +58,18 @@ static void parcel_fill(struct parcel *parcel, const struct wire_message *messag
     }
 }
 
-struct parcel *parcels_copy(struct parcels *parcels, const struct wire_message *message) {
+struct parcel *parcels_make(struct parcels *parcels, const struct wire_message *message,
+                            struct wire_part *parts) {
     size_t size = 0;
     for (size_t i = 0; i < message->count; i++) {
-        size += message->frames[i].size;
+        size += parcel_takes(parts, i) ? 0 : message->frames[i].size;
     }
     struct parcel *parcel = parcel_get(parcels, size);
     if (parcel == NULL) {
         return NULL;
     }
-    parcel_fill(parcel, message);
+    parcel->part_count = 0;
+    parcel_fill(parcel, message, parts);
     parcel->next = NULL;
     memset(&parcel->item, 0, sizeof(parcel->item));
     if (wire_get_deliver(&parcel->message, &parcel->head) != WHERRY_OK) {
@@ -75,6 +88,10 @@ void parcels_append(struct parcels *parcels, struct parcel *parcel) {
 }
 
 void parcels_free(struct parcels *parcels, struct parcel *parcel) {
+    for (uint32_t i = 0; i < parcel->part_count; i++) {
+        struct wire_part *part = &parcel->parts[i];
+        part->release((void *)(uintptr_t)part->data, part->hint);
+    }
     bool better = parcels->spare == NULL || parcels->spare->capacity < parcel->capacity;
     if (parcel->capacity > PARCEL_SPARE_MAX || !better) {
         free(parcel);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Parcel: one DELIVER message, copied whole, from which the child takes one delivery at a time.
+ * Parcel: one DELIVER message, kept whole, from which the child takes one delivery at a time.
  * Nothing is unpacked ahead: what the gate voids was never touched. */
 #ifndef WHERRY_PARCEL_H
 #define WHERRY_PARCEL_H
@@ -15,6 +15,8 @@ struct parcel { /* private but for reading */
     uint64_t counter;              /* same */
     struct wire_deliver_item item; /* the one taken last */
     struct wire_message message;
+    uint32_t part_count; /* frames that were moved here rather than copied */
+    struct wire_part parts[WIRE_FRAMES_MAX - 1];
     uint8_t data[];
 };
 
@@ -28,8 +30,11 @@ struct parcels { /* a queue; private but for `first` and `count` */
 void parcels_init(struct parcels *parcels);
 void parcels_fini(struct parcels *parcels);
 
-/* A copy; NULL: `message` is no DELIVER, or there is no memory. parcels_append() or _free() it. */
-struct parcel *parcels_copy(struct parcels *parcels, const struct wire_message *message);
+/* NULL: `message` is no DELIVER, or there is no memory. parcels_append() or _free() it. parts:
+ * NULL, or one for each frame behind the first; one with a `release` is taken (and its release
+ * wiped), the bytes of the others are copied. */
+struct parcel *parcels_make(struct parcels *parcels, const struct wire_message *message,
+                            struct wire_part *parts);
 void parcels_append(struct parcels *parcels, struct parcel *parcel);
 void parcels_free(struct parcels *parcels, struct parcel *parcel);
 

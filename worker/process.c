@@ -80,12 +80,22 @@ static void process_opened(void *context, struct link *link) {
     pthread_mutex_unlock(&process->mutex);
 }
 
+/* Large payloads are moved out of the message, not copied. */
+static void process_take_frames(struct link *link, const struct wire_message *message,
+                                struct wire_part *parts) {
+    for (size_t i = 1; i < message->count; i++) {
+        parts[i - 1] = (struct wire_part){0};
+        (void)link_take(link, (int)i, &parts[i - 1]);
+    }
+}
+
 static void process_received(void *context, struct link *link, const struct wire_message *message) {
     struct process *process = context;
-    (void)link;
+    struct wire_part parts[WIRE_FRAMES_MAX];
+    process_take_frames(link, message, parts);
     int64_t now_us = clock_mono_us();
     pthread_mutex_lock(&process->mutex);
-    child_input(process->child, message, now_us);
+    child_input_parts(process->child, message, parts, now_us);
     bool wake = process->waiting && child_has_more(process->child);
     pthread_mutex_unlock(&process->mutex);
     if (wake) {
@@ -235,6 +245,28 @@ _Noreturn static void process_loop(struct process *process) {
     }
 }
 
+/* ---- SIGTERM ------------------------------------------------------------------------------- */
+
+/* A handler has no argument: this is where it finds its process. Set once, before the handler. */
+static struct process *process_of_signals;
+
+/* The supervisor marks the page, then sends SIGTERM, and SIGKILL later. A function that has asked
+ * whether it is cancelled is trusted to see the mark; any other ends here, as if there were no
+ * handler. */
+static void process_terminated(int number) {
+    if (!atomic_load_explicit(&process_of_signals->runner.task.cooperates, memory_order_relaxed)) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+}
+
+static void process_handle_terminate(struct process *process) {
+    process_of_signals = process;
+    struct sigaction action = {.sa_handler = process_terminated};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 /* ---- the start ------------------------------------------------------------------------------ */
 
 /* Dies with the fork server, and looks again whether it is still there. */
@@ -298,5 +330,6 @@ _Noreturn void process_run(const struct process_start *start) {
     process_attach(start);
     gethostname(host, sizeof host - 1);
     process_open(&process, start, host);
+    process_handle_terminate(&process);
     process_loop(&process);
 }

@@ -72,6 +72,7 @@ static uint32_t runner_refuse(struct runner *runner, uint32_t code, const char *
 static wherry_err runner_call(struct runner *runner, const struct registry_entry *entry) {
     struct wherry_task *task = &runner->task;
     task->answered = false;
+    atomic_store_explicit(&task->cooperates, false, memory_order_relaxed);
     task->has_text = false;
     task->retry_ms = -1;
     wherry_err err = entry->run != NULL ? entry->run(task) : builtin_command(task, entry->command);

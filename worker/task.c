@@ -225,16 +225,17 @@ wherry_err wherry_task_retry(wherry_task *task, int64_t delay_ms, const char *te
 
 /* ---- about the task ------------------------------------------------------------------------- */
 
+static struct wherry_task *task_writable(const wherry_task *task) {
+    return (struct wherry_task *)(uintptr_t)task;
+}
+
 bool wherry_task_cancelled(const wherry_task *task) {
+    atomic_store_explicit(&task_writable(task)->cooperates, true, memory_order_relaxed);
     return task->cancelled(task->context, task->delivery->number);
 }
 
 /* The texts are cheap to make, but not free; most functions never ask. Made twice by two threads at
  * once they are the same bytes. */
-static struct wherry_task *task_writable(const wherry_task *task) {
-    return (struct wherry_task *)(uintptr_t)task;
-}
-
 const char *wherry_task_id(const wherry_task *task) {
     if (task->id_text[0] == '\0') {
         task_id_to_text(task->delivery->id, task_writable(task)->id_text);

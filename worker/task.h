@@ -30,7 +30,8 @@ struct wherry_task { /* private to worker/ */
     struct bytes *answer;
     size_t answer_from;
     bool answered;
-    struct bytes text; /* of a failure or a retry */
+    _Atomic bool cooperates; /* the function asked whether it is cancelled: SIGTERM is not needed */
+    struct bytes text;       /* of a failure or a retry */
     bool has_text;
     int64_t retry_ms;           /* −1: the last outcome set was no valid retry */
     char id_text[ID_TEXT_SIZE]; /* these three are written when asked for; "": not yet */

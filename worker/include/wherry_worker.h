@@ -90,8 +90,9 @@ WHERRY_API wherry_err wherry_task_retry(wherry_task *task, int64_t delay_ms, con
 
 /* ---- about the task ------------------------------------------------------------------------- */
 
-/* True once somebody cancelled this task or its lease was lost: a long function should look now and
- * then, clean up and return. One that does not look is ended by a signal. Cheap: one load. */
+/* True once somebody cancelled this task, its lease was lost, or its worker has no time left: a long
+ * function should look now and then, clean up and return. A function that has looked is given about
+ * two seconds to do so; one that never looks is ended by SIGTERM at once. Cheap: one load. */
 WHERRY_API bool wherry_task_cancelled(const wherry_task *task);
 
 /* The task's id in text form, 26 characters. */
