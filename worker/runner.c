@@ -178,7 +178,8 @@ uint32_t runner_run(struct runner *runner, const struct child_task *delivery) {
     runner->task.retry_ms = 0;
     if (err != WHERRY_OK) {
         return runner_refuse(runner, WHERRY_E_TYPE,
-                             "the payload is no call (common/call.h): [0, [argument…], {…}]");
+                             "the payload is no call ([0, [argument…], {…}]), or an item of a "
+                             "starmap is no list of arguments");
     }
     const struct registry_entry *entry = runner_find(runner, delivery->function);
     if (entry == NULL) {
