@@ -128,12 +128,20 @@ void session_want_accepted(struct session *session, struct task_id key);
 wherry_err session_call(struct session *session, enum wire_verb verb, struct span body,
                         int64_t timeout_ms, uint64_t thread, void *owner, int64_t now_us,
                         uint64_t *call);
-void session_call_forget(struct session *session, uint64_t call);
+void session_call_forget(struct session *session, uint64_t call); /* as if never put */
+void session_call_disown(struct session *session, uint64_t call); /* put, but nobody is told */
+/* What a status and a payload mean (results, and answers to TASK_WAIT). */
+void session_outcome_of(uint32_t status, struct span payload, struct session_outcome *out);
 
 /* End: every open task and call ends with CLOSED, the next output is GOODBYE, then nothing. */
 void session_close(struct session *session, int64_t now_us);
 
 /* ---- looking ---- */
+
+/* Shows every open task to visit(); where it answers true, the task is cancelled. The visitor must not
+ * call the session. */
+void session_each(struct session *session, bool (*visit)(void *context, void *owner),
+                  void *context);
 
 struct session_view {
     uint64_t id;
@@ -144,6 +152,7 @@ struct session_view {
     wherry_err failed;    /* OK, or why every call fails: REFUSED, PROTOCOL, NO_BROKER, CLOSED */
     const char *failure;  /* in words */
     uint64_t tasks_open;  /* records alive */
+    uint64_t unsent_bytes;
     uint64_t unanswered;  /* of them neither accepted nor finished */
     uint64_t batches;     /* kept */
     uint64_t batch_bytes;

@@ -13,6 +13,7 @@ void session_look(const struct session *session, struct session_view *out) {
         .failed = session->failed,
         .failure = session->failure,
         .tasks_open = session->alive,
+        .unsent_bytes = session->waiting_bytes,
         .unanswered = session->unanswered,
         .batches = session->batch_count,
         .batch_bytes = session->batch_bytes,

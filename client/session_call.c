@@ -95,6 +95,13 @@ void session_call_forget(struct session *session, uint64_t call) {
     }
 }
 
+void session_call_disown(struct session *session, uint64_t call) {
+    struct session_call_entry *entry = session_call_find(session, call);
+    if (entry != NULL) {
+        entry->owner = NULL;
+    }
+}
+
 void session_calls_rewind(struct session *session) {
     for (struct session_call_entry *at = session->calls; at != NULL; at = at->following) {
         at->sent = false;

@@ -282,7 +282,4 @@ void session_lost(struct session *session, const struct wire_session_lost *lost)
 void session_give_up(struct session *session); /* reconnect_limit: ends everything */
 void session_end_all(struct session *session, wherry_err err, const char *text);
 
-/* session_input.c */
-void session_outcome_of(uint32_t status, struct span payload, struct session_outcome *out);
-
 #endif

@@ -277,3 +277,31 @@ void session_cancels_rewind(struct session *session) {
         }
     }
 }
+
+static void session_chunk_each(struct session *session, struct session_stream *stream,
+                               size_t index, bool (*visit)(void *context, void *owner),
+                               void *context) {
+    struct session_chunk *chunk = stream->chunks[index];
+    for (uint32_t i = 0; chunk != NULL && i < SESSION_CHUNK; i++) {
+        struct session_record *record = &chunk->records[i];
+        if (record->state != SESSION_TASK_GONE && record->owner != NULL &&
+            visit(context, record->owner)) {
+            session_ask_cancel(session, stream,
+                               (stream->first_chunk + index) * SESSION_CHUNK + i + 1, record);
+        }
+    }
+}
+
+void session_each(struct session *session, bool (*visit)(void *context, void *owner),
+                  void *context) {
+    for (struct session_stream *at = session->streams; at != NULL; at = at->following) {
+        for (size_t i = 0; i < at->chunk_count; i++) {
+            session_chunk_each(session, at, i, visit, context);
+        }
+    }
+    for (struct session_settle *at = session->settling; at != NULL; at = at->following) {
+        if (at->owner != NULL && visit(context, at->owner) && !at->asked) {
+            at->cancel = true;
+        }
+    }
+}

@@ -82,7 +82,7 @@ static bool link_drain(struct link *link) {
 }
 
 static void link_collect(struct link *link) {
-    if (link->socket.zmq != NULL && link_socket_flush(&link->socket)) {
+    if (link_ready(link)) {
         link->ops.collect(link->context, link);
     }
 }
@@ -131,7 +131,7 @@ static void link_poll(struct link *link, long timeout_ms) {
     if (extra >= 0 && items[extra].revents != 0) {
         link->options.extra(link->context, link);
     }
-    if (link_socket_lost(socket) && !link->reopening) {
+    if (link_socket_lost(socket)) {
         link_reopen(link, LINK_LOST_DELAY_US);
     }
 }
@@ -236,19 +236,26 @@ wherry_err link_open(const char *addresses, const struct link_options *options,
     return err;
 }
 
+void link_stop(struct link *link, int linger_ms) {
+    if (atomic_load(&link->stopping)) {
+        return;
+    }
+    link->linger_ms = linger_ms;
+    atomic_store(&link->stopping, true);
+    uint64_t one = 1;
+    CHECK(write(link->wake_fd, &one, sizeof one) == (ssize_t)sizeof one);
+    pthread_join(link->thread, NULL);
+    while (zmq_ctx_term(link->zmq_context) != 0 && errno == EINTR) {
+    }
+}
+
 void link_close(struct link **link, int linger_ms) {
     if (*link == NULL) {
         return;
     }
     struct link *closing = *link;
     *link = NULL;
-    closing->linger_ms = linger_ms;
-    atomic_store(&closing->stopping, true);
-    uint64_t one = 1;
-    CHECK(write(closing->wake_fd, &one, sizeof one) == (ssize_t)sizeof one);
-    pthread_join(closing->thread, NULL);
-    while (zmq_ctx_term(closing->zmq_context) != 0 && errno == EINTR) {
-    }
+    link_stop(closing, linger_ms);
     link_free(closing);
 }
 
@@ -271,11 +278,16 @@ void link_wake(struct link *link) {
     }
 }
 
+bool link_ready(struct link *link) {
+    return link->socket.zmq != NULL && link_socket_flush(&link->socket);
+}
+
 bool link_send(struct link *link, struct wire_out *message) {
-    if (link->socket.zmq == NULL) {
-        return false;
-    }
-    return link_socket_send(&link->socket, message);
+    return link_ready(link) && link_socket_send(&link->socket, NULL, message);
+}
+
+bool link_send_lent(struct link *link, const struct wire_part *body, struct wire_out *message) {
+    return link_ready(link) && link_socket_send(&link->socket, body, message);
 }
 
 bool link_take(struct link *link, int frame, struct wire_part *out) {
@@ -283,6 +295,9 @@ bool link_take(struct link *link, int frame, struct wire_part *out) {
 }
 
 void link_reopen(struct link *link, int64_t delay_us) {
+    if (link->reopening) {
+        return;
+    }
     link_socket_close(&link->socket, 0);
     link->reopening = true;
     link->reopen_at_us = clock_mono_us() + delay_us;

@@ -48,16 +48,26 @@ void link_wake(struct link *link);
  * false: the high-water mark is reached, nothing was taken; try again in a later collect. */
 bool link_send(struct link *link, struct wire_out *message);
 
+/* I/O thread only: whether link_send would take a message now. */
+bool link_ready(struct link *link);
+
+/* As link_send, with frame 0 lent instead of taken from message->body, which must be empty. */
+bool link_send_lent(struct link *link, const struct wire_part *body, struct wire_out *message);
+
 /* Inside ops.received only: moves a frame (1 …) of the message out of it, so that a large payload
  * need not be copied; out->release must be called once, on any thread, also after link_close. False:
  * no memory or no such frame. The message's span of that frame stays valid until the release. */
 bool link_take(struct link *link, int frame, struct wire_part *out);
 
-/* I/O thread only: drop the connection and open a new one after `delay_us` (≥ 0) at the next address. */
+/* I/O thread only: drop the connection and open a new one after `delay_us` (≥ 0) at the next address.
+ * While that is under way another call changes nothing. */
 void link_reopen(struct link *link, int64_t delay_us);
 
 /* Any thread but the I/O thread: joins it and closes the socket; what was sent gets `linger_ms` to leave. */
 void link_close(struct link **link, int linger_ms);
+
+/* The same, but the link can still be waked (in vain) by other threads until link_close. */
+void link_stop(struct link *link, int linger_ms);
 
 /* In a forked child: frees memory, touches no socket or thread. */
 void link_abandon(struct link **link);

@@ -153,26 +153,33 @@ static bool link_socket_part(zmq_msg_t *frame, const struct wire_part *part) {
 }
 
 /* Out of memory here ends like a lost message: the connection above repeats what is not answered. */
-static void link_socket_fill(struct link_socket *socket, struct wire_out *message) {
-    size_t count = 0;
+static bool link_socket_add(struct link_socket *socket, bool whole, const struct wire_part *part) {
+    if (whole && link_socket_part(&socket->held[socket->held_count], part)) {
+        socket->held_count++;
+        return true;
+    }
+    if (part->release != NULL) {
+        part->release((void *)(uintptr_t)part->data, part->hint);
+    }
+    return false;
+}
+
+static void link_socket_fill(struct link_socket *socket, const struct wire_part *body,
+                             struct wire_out *message) {
+    socket->held_count = 0;
+    socket->held_sent = 0;
     bool whole = true;
-    if (message->body.size > 0) {
-        whole = link_socket_body(&socket->held[count++], &message->body);
+    if (body != NULL) {
+        whole = link_socket_add(socket, true, body);
+    } else if (link_socket_body(&socket->held[0], &message->body)) {
+        socket->held_count = 1;
+    } else {
+        whole = false;
     }
     for (size_t i = 0; i < message->part_count; i++) {
-        if (whole && !link_socket_part(&socket->held[count++], &message->parts[i])) {
-            whole = false;
-            count--;
-        }
-        if (!whole && message->parts[i].release != NULL) {
-            message->parts[i].release((void *)(uintptr_t)message->parts[i].data,
-                                      message->parts[i].hint);
-        }
+        whole = link_socket_add(socket, whole, &message->parts[i]);
     }
-    message->part_count = 0;
-    bytes_clear(&message->body);
-    socket->held_count = count;
-    socket->held_sent = 0;
+    wire_out_clear(message);
     if (!whole) {
         link_socket_held_clear(socket);
     }
@@ -195,11 +202,12 @@ bool link_socket_flush(struct link_socket *socket) {
     return true;
 }
 
-bool link_socket_send(struct link_socket *socket, struct wire_out *message) {
+bool link_socket_send(struct link_socket *socket, const struct wire_part *body,
+                      struct wire_out *message) {
     if (!link_socket_flush(socket)) {
         return false;
     }
-    link_socket_fill(socket, message);
+    link_socket_fill(socket, body, message);
     link_socket_flush(socket);
     return true;
 }

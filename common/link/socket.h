@@ -27,8 +27,10 @@ wherry_err link_socket_open(struct link_socket *socket, void *zmq_context, const
 /* linger_ms: for what was sent; −1 keeps what was set. */
 void link_socket_close(struct link_socket *socket, int linger_ms);
 
-/* Takes the message, or false while an earlier one is still held. */
-bool link_socket_send(struct link_socket *socket, struct wire_out *message);
+/* Takes the message, or false while an earlier one is still held. body: frame 0, lent; NULL: it is
+ * message->body. */
+bool link_socket_send(struct link_socket *socket, const struct wire_part *body,
+                      struct wire_out *message);
 /* Tries to send what is held; true when nothing is. */
 bool link_socket_flush(struct link_socket *socket);
 

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Waiting: a 32-bit word that becomes "done", a futex under it, and a list of who waits, so that
+ * wherry_interrupt() can end every wait of a connection.
+ *
+ *     word:  bit 0 done · bit 1 somebody waits · bits 2…15 free for the owner · above: interruptions
+ *
+ * Who completes a word pays a system call only if somebody waits on it. */
+#ifndef WHERRY_CLIENT_WAIT_H
+#define WHERRY_CLIENT_WAIT_H
+
+#include "common/include/wherry_base.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    WAIT_DONE = 1,
+    WAIT_WAITED = 2,
+    WAIT_FIRST_FREE = 4,
+    WAIT_INTERRUPTIONS = 1 << 16, /* one of them */
+};
+
+struct waiter {
+    atomic_uint *word;
+    atomic_bool interrupted;
+    struct waiter *previous;
+    struct waiter *following;
+};
+
+struct waiters { /* embedded in a connection; under its mutex but for `pending` */
+    pthread_mutex_t *mutex;
+    struct waiter *first;
+    atomic_bool pending; /* an interruption that has not met a wait yet */
+};
+
+/* The deadline of a time-out; INVALID for negative ones but WHERRY_FOREVER. */
+wherry_err wait_deadline(int64_t timeout_ms, int64_t *deadline_us);
+
+/* Waits until `done_bit` of the word is set. Returns OK, TIMEOUT, INTERRUPTED. A deadline that has
+ * passed only looks. Not under the mutex. */
+wherry_err wait_word(struct waiters *waiters, atomic_uint *word, unsigned done_bit,
+                     int64_t deadline_us);
+
+/* Wakes whoever waits on the word, after its owner has set a bit that `before` lacked. */
+void wait_wake(atomic_uint *word, unsigned before);
+
+/* Async-signal-safe; then waits_interrupt() must run soon, on any thread. */
+void wait_interrupt_ask(struct waiters *waiters);
+/* Under the mutex: ends the waits under way; with none the next one ends. */
+void wait_interrupt_run(struct waiters *waiters);
+
+#endif
