@@ -5,7 +5,7 @@
 
 #include "common/err.h"
 
-#include <threads.h>
+#include <pthread.h>
 
 static void every_code_has_words_of_its_own(void **state) {
     (void)state;
@@ -47,19 +47,19 @@ static void a_long_text_is_cut(void **state) {
     assert_int_equal(strlen(wherry_last_error()), ERR_TEXT_SIZE - 1);
 }
 
-static int other_thread(void *result) {
+static void *other_thread(void *result) {
     *(bool *)result = wherry_last_error()[0] == '\0';
     err_set(WHERRY_E_LOST, "from the other thread");
-    return 0;
+    return NULL;
 }
 
 static void threads_do_not_share_the_last_failure(void **state) {
     (void)state;
     bool was_empty = false;
     err_set(WHERRY_E_TYPE, "mine");
-    thrd_t thread;
-    assert_int_equal(thrd_create(&thread, other_thread, &was_empty), thrd_success);
-    assert_int_equal(thrd_join(thread, NULL), thrd_success);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, other_thread, &was_empty), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
     assert_true(was_empty);
     assert_string_equal(wherry_last_error(), "mine");
 }
