@@ -20,6 +20,7 @@ enum {
     BOUND_WINDOW = 65536,         /* unanswered numbers of one (session, slot) → the client waits */
     BOUND_MARKS = 1000000,        /* ended sessions remembered for EXPIRED → the oldest is forgotten */
     BOUND_WAITERS = 100000,       /* parked requests in all → LIMIT */
+    BOUND_EARLY = 100000,         /* announcements of unknown ids kept during the grace time → refused */
     BOUND_CALLS = 1024,           /* open CALLs of one session → LIMIT */
     BOUND_ANSWERS_BYTES = 1 << 20, /* remembered answers of one session → LIMIT */
     BOUND_GATE_SLOTS = 4096,      /* deliveries a child holds: the gate's size → no credit */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Calls; see call.h. A task is found by its id alone, but only its own session may wait for it or cancel it,
+ * unless it was submitted with KEEP, or its session has ended and nobody owns it any more.
+ *
+ * EXPIRED is said only of numbers that were answered. Asking about a number of one's own that never arrived settles
+ * it: NEVER is recorded, so that a late copy of the submit is a duplicate. */
+#include "broker/core/call.h"
+
+#include "broker/core/cancel.h"
+#include "broker/core/report.h"
+#include "broker/core/result.h"
+#include "broker/core/state.h"
+
+static void call_answer(struct engine *engine, struct effects *sink, route_id route, uint64_t call,
+                        wherry_err err, struct span text) {
+    struct span copy = effects_copy(sink, text);
+    struct effect *effect = effects_add(sink, EFFECT_ANSWER, route);
+    effect->answer.call = call;
+    effect->answer.err = err;
+    effect->answer.text = copy;
+    engine->counts.refused_other += err == WHERRY_E_REFUSED || err == WHERRY_E_LIMIT;
+}
+
+static void call_answer_text(struct engine *engine, uint32_t session, uint64_t call, wherry_err err,
+                             const char *text) {
+    call_answer(engine, engine_sink(engine), session_at(engine, session)->route, call, err,
+                span_of_text(text));
+}
+
+/* ---- ids ------------------------------------------------------------------------------------ */
+
+static bool call_may_touch(const struct engine *engine, uint32_t session, uint32_t index) {
+    const struct task *task = task_at(engine, index);
+    uint32_t owner = stream_at(engine, task->stream)->session;
+    return owner == session || session_at(engine, owner)->state == SESSION_ENDED ||
+           (lane_at(engine, task->lane)->options.flags & TASK_KEEP) != 0;
+}
+
+static wherry_err call_record_never(struct engine *engine, uint32_t session, struct task_id id) {
+    uint32_t index = id.slot < ID_SLOTS ? stream_of(engine, session, id.slot) : 0;
+    if (index == 0) {
+        return WHERRY_E_UNKNOWN;
+    }
+    struct stream *stream = stream_at(engine, index);
+    if (id.number <= stream->answers.acked + engine->config.window &&
+        answers_bytes(&stream->answers) < BOUND_ANSWERS_BYTES) {
+        answers_add_single(&stream->answers, id.number, WHERRY_E_UNKNOWN, true);
+        sessions_store(engine, session);
+    }
+    return WHERRY_E_UNKNOWN;
+}
+
+/* An id without a record: what became of it? */
+static wherry_err call_fate(struct engine *engine, uint32_t session, struct task_id id) {
+    uint32_t owner = sessions_find(engine, id.session);
+    uint32_t stream = owner == 0 ? 0 : stream_find(engine, owner, id.slot);
+    uint32_t err = 0;
+    if (stream != 0) {
+        const struct stream *record = stream_at(engine, stream);
+        if ((stream_entry(record, id.number) & INDEX_WAITER) != 0) {
+            return WHERRY_E_BUSY;
+        }
+        const struct runs *runs = &record->answers.accepted;
+        if (PLANTED(PLANT_EXPIRED_BY_NUMBER) && runs->count > 0 &&
+            id.number < runs->items[runs->count - 1].first + runs->items[runs->count - 1].count) {
+            return WHERRY_E_EXPIRED;
+        }
+        switch (answers_find(&record->answers, id.number, &err)) {
+        case ANSWER_ACKED:
+        case ANSWER_ACCEPTED:
+            return id.number == 0 ? WHERRY_E_UNKNOWN : WHERRY_E_EXPIRED;
+        case ANSWER_SINGLE:
+            return (wherry_err)err;
+        case ANSWER_NONE:
+            break;
+        }
+    }
+    return owner == session && id.number > 0 ? call_record_never(engine, session, id)
+                                             : WHERRY_E_UNKNOWN;
+}
+
+static const char *call_fate_text(wherry_err err) {
+    switch (err) {
+    case WHERRY_E_EXPIRED:
+        return "it existed; its result is gone";
+    case WHERRY_E_BUSY:
+        return "it still waits for room in its queue";
+    case WHERRY_E_UNKNOWN:
+        return "no task with this id was ever seen";
+    default:
+        return wherry_err_text(err);
+    }
+}
+
+/* The task, if this session may touch it; else 0, and the call is answered. */
+static uint32_t call_task(struct engine *engine, uint32_t session, const struct event_call *call) {
+    uint32_t index = task_find(engine, call->id);
+    if (index == 0) {
+        wherry_err err = call_fate(engine, session, call->id);
+        call_answer_text(engine, session, call->call, err, call_fate_text(err));
+        return 0;
+    }
+    if (!call_may_touch(engine, session, index)) {
+        call_answer_text(engine, session, call->call, WHERRY_E_REFUSED,
+                         "the task belongs to another session and was not submitted to be kept");
+        return 0;
+    }
+    return index;
+}
+
+/* ---- verbs ---------------------------------------------------------------------------------- */
+
+/* Said again after a reconnect: the older copy goes. */
+static void call_forget(struct engine *engine, uint32_t session_index, uint64_t call) {
+    struct session *session = session_at(engine, session_index);
+    if (call > session->call_newest) {
+        session->call_newest = call;
+        return;
+    }
+    for (uint32_t at = session->waiters.head; at != 0 && session->calls > 0;) {
+        const struct waiter *waiter = waiter_at(engine, at);
+        if (waiter->kind == WAITER_CALL && waiter->number == call) {
+            waiter_drop(engine, at);
+            return;
+        }
+        at = waiter->in_session.next;
+    }
+}
+
+static void call_wait(struct engine *engine, uint32_t session, const struct event_call *call) {
+    call_forget(engine, session, call->call);
+    uint32_t task = call_task(engine, session, call);
+    if (task == 0) {
+        return;
+    }
+    if (task_is_terminal(task_at(engine, task))) {
+        result_answer(engine, session_at(engine, session)->route, call->call, task);
+        return;
+    }
+    if (call->timeout_ms == 0) {
+        char text[REPORT_TEXT];
+        call_answer(engine, engine_sink(engine), session_at(engine, session)->route, call->call,
+                    WHERRY_E_TIMEOUT, report_why(engine, task, text));
+        return;
+    }
+    uint32_t index = session_at(engine, session)->calls >= BOUND_CALLS
+                         ? 0
+                         : waiter_make(engine, WAITER_CALL, session, call->timeout_ms);
+    if (index == 0) {
+        call_answer_text(engine, session, call->call, WHERRY_E_LIMIT, "too many open calls");
+        return;
+    }
+    struct waiter *waiter = waiter_at(engine, index);
+    waiter->task = task;
+    waiter->number = call->call;
+    struct cold *cold = cold_of(engine, task);
+    list_append(&cold->waiters, &engine->waiters, offsetof(struct waiter, in_owner), index);
+}
+
+void call_timed_out(struct engine *engine, uint32_t index) {
+    const struct waiter *waiter = waiter_at(engine, index);
+    char text[REPORT_TEXT];
+    call_answer(engine, engine_sink(engine), session_at(engine, waiter->session)->route,
+                waiter->number, WHERRY_E_TIMEOUT, report_why(engine, waiter->task, text));
+    waiter_drop(engine, index);
+}
+
+static void call_cancel(struct engine *engine, uint32_t session, const struct event_call *call) {
+    uint32_t task = call_task(engine, session, call);
+    if (task == 0) {
+        return;
+    }
+    cancel_task(engine, task);
+    struct effects *sink = PLANTED(PLANT_CANCEL_UNSTORED) ? engine->out : engine_sink(engine);
+    call_answer(engine, sink, session_at(engine, session)->route, call->call, WHERRY_OK,
+                (struct span){NULL, 0});
+}
+
+static void call_explain(struct engine *engine, uint32_t session, const struct event_call *call) {
+    uint32_t task = call_task(engine, session, call);
+    if (task != 0) {
+        char text[REPORT_TEXT];
+        report_body_text(engine, session_at(engine, session)->route, call->call,
+                         report_why(engine, task, text));
+    }
+}
+
+static void call_queue_set(struct engine *engine, uint32_t session, const struct event_call *call) {
+    wherry_err err = queue_set_bounds(engine, call->name, call->items_max, call->bytes_max);
+    call_answer_text(engine, session, call->call, err,
+                     err == WHERRY_OK ? "" : "not a queue's name, or too many queues");
+}
+
+void call_receive(struct engine *engine, uint32_t session, const struct event_call *call) {
+    route_id route = session_at(engine, session)->route;
+    switch (call->verb) {
+    case WIRE_TASK_WAIT:
+        call_wait(engine, session, call);
+        return;
+    case WIRE_TASK_CANCEL:
+        call_cancel(engine, session, call);
+        return;
+    case WIRE_WAITING:
+        call_explain(engine, session, call);
+        return;
+    case WIRE_STATUS:
+        report_status(engine, route, call->call);
+        return;
+    case WIRE_POOL_SHOW:
+        if (!report_pool(engine, route, call->call, call->name)) {
+            call_answer_text(engine, session, call->call, WHERRY_E_UNKNOWN, "no such pool");
+        }
+        return;
+    case WIRE_QUEUE_SET:
+        call_queue_set(engine, session, call);
+        return;
+    default:
+        call_answer_text(engine, session, call->call, WHERRY_E_INVALID, "unknown verb");
+        return;
+    }
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Call: questions and commands of clients, each answered once. */
+#ifndef WHERRY_CALL_VERBS_H
+#define WHERRY_CALL_VERBS_H
+
+#include "broker/core/event.h"
+
+struct engine;
+
+void call_receive(struct engine *engine, uint32_t session, const struct event_call *call);
+/* A waiting call's deadline passed. */
+void call_timed_out(struct engine *engine, uint32_t waiter);
+
+#endif

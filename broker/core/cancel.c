@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Cancel: see cancel.h. The order goes to the host of the attempt, by its token, so that it can meet nobody
+ * else; if the delivery had not started, the host's closed gate gives it back, and the way back ends it. */
+#include "broker/core/cancel.h"
+
+#include "broker/core/attempt.h"
+#include "broker/core/persist.h"
+#include "broker/core/result.h"
+#include "broker/core/state.h"
+#include "broker/core/submit.h"
+
+enum { SIGNAL_KILL = 9, SIGNAL_TERM = 15 }; /* Linux: no header of the system in here */
+
+static void cancel_signal(struct engine *engine, uint32_t index, uint32_t signal) {
+    const struct child *child = child_at(engine, task_at(engine, index)->lease.child);
+    route_id route = host_at(engine, child->host)->route;
+    if (route == 0) {
+        return; /* its next hello is answered by cancel_remind() */
+    }
+    struct token token = task_token(engine, index);
+    struct effect *effect = effects_add(engine_sink(engine), EFFECT_SIGNAL, route);
+    effect->signal.place = child->place;
+    effect->signal.token = token;
+    effect->signal.signal = signal;
+}
+
+void cancel_finish(struct engine *engine, uint32_t index) {
+    struct wire_failure failure = {.code = WHERRY_E_CANCELLED, .text = span_of_text("cancelled")};
+    result_fail(engine, index, WIRE_CANCELLED, &failure);
+}
+
+static void cancel_leased(struct engine *engine, uint32_t index) {
+    struct task *task = task_at(engine, index);
+    if ((task->flags & TASK_CANCEL) != 0) {
+        return;
+    }
+    task->flags |= TASK_CANCEL;
+    struct cold *cold = cold_of(engine, index);
+    persist_task(engine, index);
+    cancel_signal(engine, index, SIGNAL_TERM);
+    if (!cold->answered) {
+        cold->timer = timer_start(&engine->mono,
+                                  engine->now.mono_us + (int64_t)TIME_KILL_AFTER_MS * 1000,
+                                  TIMER_TASK, index);
+    }
+}
+
+void cancel_task(struct engine *engine, uint32_t index) {
+    struct task *task = task_at(engine, index);
+    if (task->state == TASK_LEASED) {
+        cancel_leased(engine, index);
+    } else if (task_is_ready(task)) {
+        attempt_take_ready(engine, index);
+        cancel_finish(engine, index);
+    }
+}
+
+void cancel_number(struct engine *engine, uint32_t stream, uint64_t number) {
+    uint32_t entry = stream_entry(stream_at(engine, stream), number);
+    if ((entry & INDEX_WAITER) != 0) {
+        waiter_drop(engine, entry & ~INDEX_WAITER);
+        submit_refuse(engine, stream, number, WHERRY_E_CANCELLED, "cancelled before it was accepted");
+    } else if (entry != 0) {
+        cancel_task(engine, entry);
+    }
+}
+
+void cancel_kill(struct engine *engine, uint32_t index) {
+    cold_find(engine, index)->killed = true;
+    cancel_signal(engine, index, SIGNAL_KILL);
+}
+
+void cancel_remind(struct engine *engine, uint32_t index) {
+    if ((task_at(engine, index)->flags & TASK_CANCEL) != 0) {
+        cancel_signal(engine, index,
+                      cold_find(engine, index)->killed ? SIGNAL_KILL : SIGNAL_TERM);
+    }
+}

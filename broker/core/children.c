@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Children: rings, generations and credit; see children.h. One rule decides everything about generations:
+ * seeing a newer one voids what lies above the number that its report calls started, whatever its own
+ * generation, and nothing older than the newest seen ever voids anything. */
+#include "broker/core/children.h"
+
+#include "broker/core/attempt.h"
+#include "broker/core/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int32_t child_ahead(uint32_t number, uint32_t of) {
+    return (int32_t)(number - of);
+}
+
+/* ---- ring and loads ------------------------------------------------------------------------- */
+
+static void ring_grow(struct engine *engine, struct child *child) {
+    uint32_t size = child->ring_size == 0 ? CHILD_RING_MIN : child->ring_size * 2;
+    uint32_t *ring = calloc(size, sizeof(*ring));
+    CHECK(ring != NULL);
+    for (uint32_t i = 0; i < child->ring_size; i++) {
+        if (child->ring[i] != 0) {
+            ring[task_at(engine, child->ring[i])->lease.number & (size - 1)] = child->ring[i];
+        }
+    }
+    free(child->ring);
+    child->ring = ring;
+    child->ring_size = size;
+}
+
+uint32_t children_room(const struct child *child) {
+    int32_t room = child_ahead(child->up_to, child->next - 1);
+    if (room <= 0) {
+        return 0;
+    }
+    return (uint32_t)room < BOUND_GATE_SLOTS ? (uint32_t)room : BOUND_GATE_SLOTS;
+}
+
+uint64_t children_work_ns(const struct engine *engine, const struct child *child) {
+    uint64_t work = 0;
+    for (uint32_t i = 0; i < CHILD_LOADS; i++) {
+        if (child->loads[i].lane != 0) {
+            work += child->loads[i].count *
+                    lane_estimate_ns(lane_at(engine, child->loads[i].lane));
+        }
+    }
+    return work;
+}
+
+static struct child_load *child_load_of(struct child *child, uint32_t lane) {
+    for (uint32_t i = 0; i < CHILD_LOADS; i++) {
+        if (child->loads[i].lane == lane) {
+            return &child->loads[i];
+        }
+    }
+    return NULL;
+}
+
+bool children_can_load(const struct child *child, uint32_t lane) {
+    for (uint32_t i = 0; i < CHILD_LOADS; i++) {
+        if (child->loads[i].lane == lane || child->loads[i].lane == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void child_count_lease(struct engine *engine, const struct task *task) {
+    struct lane *lane = lane_at(engine, task->lane);
+    lane->leased++;
+    queue_at(engine, lane->queue)->leased++;
+    engine->counts.leased++;
+}
+
+bool children_make_slot(struct engine *engine, uint32_t index) {
+    struct child *child = child_at(engine, index);
+    while (child->ring_size == 0 ||
+           (children_entry(child, child->next) != 0 && child->ring_size < BOUND_GATE_SLOTS)) {
+        ring_grow(engine, child);
+    }
+    return children_entry(child, child->next) == 0;
+}
+
+void children_lease(struct engine *engine, uint32_t index, uint32_t task_index) {
+    struct child *child = child_at(engine, index);
+    struct task *task = task_at(engine, task_index);
+    CHECK(children_make_slot(engine, index));
+    child->ring[child->next & (child->ring_size - 1)] = task_index;
+    task->state = TASK_LEASED;
+    task->lease.child = index;
+    task->lease.number = child->next++;
+    struct child_load *load = child_load_of(child, task->lane);
+    if (load == NULL) {
+        load = child_load_of(child, 0);
+        CHECK(load != NULL);
+        load->lane = task->lane;
+    }
+    load->count++;
+    child->leased++;
+    child_count_lease(engine, task);
+}
+
+void children_adopt(struct engine *engine, uint32_t index, uint32_t task_index,
+                    struct token token) {
+    struct child *child = child_at(engine, index);
+    struct task *task = task_at(engine, task_index);
+    struct cold *cold = cold_of(engine, task_index);
+    task->state = TASK_LEASED;
+    task->flags |= TASK_ADOPTED;
+    task->lease.child = index;
+    task->lease.number = 0;
+    task_set_counter(task, token.counter);
+    cold->epoch = token.epoch;
+    list_append(&child->adopted, &engine->colds, offsetof(struct cold, adopted),
+                cold_index(engine, task_index));
+    child_count_lease(engine, task);
+    children_touch(engine, index);
+}
+
+void children_release(struct engine *engine, uint32_t task_index) {
+    struct task *task = task_at(engine, task_index);
+    struct child *child = child_at(engine, task->lease.child);
+    struct lane *lane = lane_at(engine, task->lane);
+    if ((task->flags & TASK_ADOPTED) != 0) {
+        list_remove(&child->adopted, &engine->colds, offsetof(struct cold, adopted),
+                    cold_index(engine, task_index));
+        task->flags &= (uint16_t)~TASK_ADOPTED;
+    } else {
+        child->ring[task->lease.number & (child->ring_size - 1)] = 0;
+        struct child_load *load = child_load_of(child, task->lane);
+        load->count--;
+        load->lane = load->count == 0 ? 0 : load->lane;
+        child->leased--;
+    }
+    lane->leased--;
+    queue_at(engine, lane->queue)->leased--;
+    engine->counts.leased--;
+    children_touch(engine, task->lease.child);
+    task->links = (struct links){0, 0};
+    task_set_counter(task, 0);
+    task->flags &= (uint16_t)~TASK_ANNOUNCED;
+    task->state = TASK_KEPT; /* in no list, until the caller says where it goes */
+}
+
+/* ---- generations ---------------------------------------------------------------------------- */
+
+/* Whatever was delivered above `started` comes back, newest first. */
+static void child_void(struct engine *engine, uint32_t index, uint32_t started) {
+    struct child *child = child_at(engine, index);
+    int32_t above = child_ahead(child->next - 1, started);
+    if (above > (int32_t)child->ring_size) {
+        above = (int32_t)child->ring_size;
+    }
+    for (; above > 0 && child->leased > 0; above--) {
+        uint32_t number = started + (uint32_t)above;
+        uint32_t task = children_entry(child, number);
+        if (task != 0 && task_at(engine, task)->lease.number == number) {
+            attempt_return(engine, task);
+            engine->counts.taken_back++;
+        }
+    }
+}
+
+bool children_closed(struct engine *engine, uint32_t index, uint32_t generation, uint32_t started) {
+    struct child *child = child_at(engine, index);
+    if (child->seen && child_ahead(generation + 1, child->generation) <= 0) {
+        return false;
+    }
+    if (!PLANTED(PLANT_OLDER_NOT_VOIDED) || generation == child->generation) {
+        child_void(engine, index, started);
+    }
+    child->seen = true;
+    child->generation = generation + 1;
+    child->started = started;
+    child->next = started + 1;
+    child->up_to = started;
+    child->closing = false;
+    children_touch(engine, index);
+    return true;
+}
+
+void children_credit(struct engine *engine, uint32_t index, const struct wire_credit *credit) {
+    struct child *child = child_at(engine, index);
+    if (!child->seen || child_ahead(credit->generation, child->generation) > 0) {
+        (void)children_closed(engine, index, credit->generation - 1, credit->started);
+    }
+    if (credit->generation != child->generation) {
+        return; /* of a closed generation: void */
+    }
+    if (child_ahead(credit->started, child->started) > 0 &&
+        child_ahead(credit->started, child->next) < 0) {
+        child->started = credit->started;
+        children_progress(engine, index);
+    }
+    if (child_ahead(credit->up_to, child->up_to) > 0 &&
+        child_ahead(credit->up_to, child->started) <= BOUND_GATE_SLOTS) {
+        child->up_to = credit->up_to;
+    }
+    children_touch(engine, index);
+}
+
+/* ---- room ----------------------------------------------------------------------------------- */
+
+void children_touch(struct engine *engine, uint32_t index) {
+    struct child *child = child_at(engine, index);
+    if (!child->due) {
+        child->due = true;
+        list_append(&engine->children_due, &engine->children, offsetof(struct child, in_due), index);
+    }
+}
+
+static bool child_is_usable(const struct engine *engine, const struct child *child) {
+    const struct host *host = host_at(engine, child->host);
+    return host->state == HOST_LIVE && !host->draining && !engine->draining && child->route != 0 &&
+           child->seen && !child->closing && !child->dead && child->adopted.count == 0 &&
+           children_room(child) > 0 &&
+           (child->leased == 0 || children_work_ns(engine, child) < BOUND_CREDIT_US * 1000);
+}
+
+static void child_join_free(struct engine *engine, struct child *child) {
+    struct host *host = host_at(engine, child->host);
+    struct queue *queue = queue_at(engine, host->queue);
+    list_append(&host->free, &engine->children, offsetof(struct child, in_free), child->index);
+    queue->free_children++;
+    child->free = true;
+    if (host->free.count == 1) {
+        list_append(&queue->free_hosts, &engine->hosts, offsetof(struct host, in_free), host->index);
+    }
+}
+
+static void child_leave_free(struct engine *engine, struct child *child) {
+    struct host *host = host_at(engine, child->host);
+    struct queue *queue = queue_at(engine, host->queue);
+    list_remove(&host->free, &engine->children, offsetof(struct child, in_free), child->index);
+    queue->free_children--;
+    child->free = false;
+    if (host->free.count == 0) {
+        list_remove(&queue->free_hosts, &engine->hosts, offsetof(struct host, in_free), host->index);
+    }
+}
+
+void children_update(struct engine *engine, uint32_t index) {
+    struct child *child = child_at(engine, index);
+    bool usable = child_is_usable(engine, child);
+    bool idle = usable && child->leased == 0;
+    if (idle != child->idle) {
+        queue_at(engine, host_at(engine, child->host)->queue)->idle_children += idle ? 1 : UINT32_MAX;
+        child->idle = idle;
+    }
+    if (usable != child->free) {
+        if (usable) {
+            child_join_free(engine, child);
+        } else {
+            child_leave_free(engine, child);
+        }
+    }
+    if (usable) {
+        queue_match(engine, host_at(engine, child->host)->queue);
+    }
+}
+
+/* ---- taking back ---------------------------------------------------------------------------- */
+
+void children_progress(struct engine *engine, uint32_t index) {
+    struct child *child = child_at(engine, index);
+    size_t offset = offsetof(struct child, in_unstarted);
+    if (child->waiting) {
+        list_remove(&engine->unstarted, &engine->children, offset, index);
+        child->waiting = false;
+    }
+    if (child->leased >= 2 && !child->closing && !child->dead) {
+        child->waiting = true;
+        child->progress_us = engine_lived_us(engine);
+        list_append(&engine->unstarted, &engine->children, offset, index);
+    }
+}
+
+static bool host_has_idle(const struct engine *engine, const struct host *host) {
+    uint32_t at = host->free.head;
+    while (at != 0 && !child_at(engine, at)->idle) {
+        at = child_at(engine, at)->in_free.next;
+    }
+    return at != 0;
+}
+
+/* Does an idle process of the pool offer any of what waits here? */
+static bool child_has_helper(const struct engine *engine, const struct child *child) {
+    const struct queue *queue = queue_at(engine, host_at(engine, child->host)->queue);
+    if (queue->idle_children == 0) {
+        return false;
+    }
+    for (uint32_t at = queue->free_hosts.head; at != 0; at = host_at(engine, at)->in_free.next) {
+        const struct host *host = host_at(engine, at);
+        if (host_has_idle(engine, host)) {
+            for (uint32_t i = 0; i < CHILD_LOADS; i++) {
+                if (child->loads[i].lane != 0 && hosts_offers(host, child->loads[i].lane)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+void children_judge_unstarted(struct engine *engine) {
+    int64_t limit = engine_lived_us(engine) - BOUND_UNSTARTED_US;
+    uint32_t rounds = engine->unstarted.count;
+    while (rounds-- > 0) {
+        uint32_t index = engine->unstarted.head;
+        struct child *child = child_at(engine, index);
+        if (child->progress_us > limit) {
+            return;
+        }
+        const struct host *host = host_at(engine, child->host);
+        if (host->route != 0 && child_has_helper(engine, child)) {
+            child->closing = true;
+            struct effect *effect = effects_add(engine->out, EFFECT_CLOSE_GATE, host->route);
+            effect->place_note.place = child->place;
+            children_update(engine, index);
+        }
+        children_progress(engine, index);
+    }
+}
+
+/* ---- acknowledging -------------------------------------------------------------------------- */
+
+void children_acknowledge(struct engine *engine, uint32_t index, struct token token) {
+    struct child *child = child_at(engine, index);
+    if (child->ack_count > 0) {
+        struct wire_token_run *last = &child->acks[child->ack_count - 1];
+        if (last->epoch == token.epoch && last->first + last->count == token.counter) {
+            last->count++;
+            return;
+        }
+    }
+    if (child->ack_count == child->ack_capacity) {
+        child->ack_capacity = child->ack_capacity == 0 ? 16 : child->ack_capacity * 2;
+        child->acks = realloc(child->acks, child->ack_capacity * sizeof(*child->acks));
+        CHECK(child->acks != NULL);
+    }
+    child->acks[child->ack_count++] =
+        (struct wire_token_run){.epoch = token.epoch, .first = token.counter, .count = 1};
+    children_touch(engine, index);
+}
+
+static void child_send_acks(struct engine *engine, struct child *child) {
+    if (child->ack_count == 0) {
+        return;
+    }
+    route_id routes[2] = {child->route, child->old_route};
+    for (int i = 0; i < 2; i++) {
+        if (routes[i] == 0) {
+            continue;
+        }
+        struct effects *sink = engine_sink(engine);
+        size_t size = child->ack_count * sizeof(*child->acks);
+        struct wire_token_run *runs = effects_alloc(sink, size);
+        memcpy(runs, child->acks, size);
+        struct effect *effect = effects_add(sink, EFFECT_RESULT_ACK, routes[i]);
+        effect->tokens.place = child->place;
+        effect->tokens.runs = runs;
+        effect->tokens.run_count = child->ack_count;
+    }
+    child->ack_count = 0;
+}
+
+void children_settle(struct engine *engine) {
+    while (engine->children_due.head != 0) {
+        uint32_t index = engine->children_due.head;
+        struct child *child = child_at(engine, index);
+        list_remove(&engine->children_due, &engine->children, offsetof(struct child, in_due), index);
+        child->due = false;
+        child_send_acks(engine, child);
+        if (child->leased < 2 && child->waiting) {
+            children_progress(engine, index);
+        }
+        children_update(engine, index);
+    }
+}

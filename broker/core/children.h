@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Children: one place of a host, and the gate in it as the broker sees it.
+ *
+ *     … ── started ── ── ── next ── ── up_to        numbers of the newest generation; they wrap
+ *     leased, running   delivered    free credit
+ *
+ * `generation` is the newest seen. Everything delivered in it or before that lies above `started` when a
+ * newer one is seen is void and comes back. Entries at or below `started` may be of any older generation: they
+ * were started, and stay leased until they end. The ring holds exactly the leased tasks, at number mod its size. */
+#ifndef WHERRY_CHILDREN_H
+#define WHERRY_CHILDREN_H
+
+#include "broker/core/event.h"
+#include "broker/core/list.h"
+
+struct engine;
+
+enum { CHILD_LOADS = 4, CHILD_RING_MIN = 64 };
+
+struct child_load { /* leased tasks of one lane */
+    uint16_t lane;  /* 0: unused */
+    uint16_t count;
+};
+
+struct child {
+    uint32_t index; /* itself; also the slab's free link */
+    uint32_t host;
+    uint32_t place;
+    bool seen;    /* a generation was heard of */
+    bool closing; /* CLOSE_GATE was sent: no deliveries until the next generation */
+    bool dead;    /* its death was reported; nothing until the next child's hello */
+    bool free;    /* in host.free */
+    bool idle;    /* counted as idle */
+    bool due;     /* in engine.children_due */
+    bool waiting; /* in engine.unstarted */
+    uint64_t session;
+    uint8_t secret[WIRE_SECRET_SIZE];
+    route_id route;
+    route_id old_route; /* of the child before: its last results may still arrive */
+    int64_t pid;
+    uint32_t generation;
+    uint32_t started;
+    uint32_t next; /* number of the next delivery */
+    uint32_t up_to;
+    uint32_t *ring; /* number & (ring_size - 1) -> leased task */
+    uint32_t ring_size;
+    uint32_t leased; /* entries of the ring */
+    struct child_load loads[CHILD_LOADS];
+    struct list adopted; /* leased by announcement; links in cold records */
+    uint64_t batch;      /* newest batch its deliveries wait for: they leave in order */
+    int64_t progress_us;
+    uint64_t death_sequence;
+    struct links in_free;      /* host.free */
+    struct links in_due;       /* engine.children_due */
+    struct links in_unstarted; /* engine.unstarted: two or more leased, longest without progress first */
+    struct wire_token_run *acks; /* results to acknowledge in this turn */
+    uint32_t ack_count;
+    uint32_t ack_capacity;
+};
+
+static inline uint32_t children_entry(const struct child *child, uint32_t number) {
+    return child->ring_size == 0 ? 0 : child->ring[number & (child->ring_size - 1)];
+}
+
+/* Free numbers, by credit and ring. */
+uint32_t children_room(const struct child *child);
+/* Time of what is leased, in ns. */
+uint64_t children_work_ns(const struct engine *engine, const struct child *child);
+/* Room to lease one more task of this lane in its table of loads. */
+bool children_can_load(const struct child *child, uint32_t lane);
+
+/* True if the ring has a place for `next`: grows it as far as a gate goes. */
+bool children_make_slot(struct engine *engine, uint32_t child);
+/* Puts a task into the ring at `next`, and out again. */
+void children_lease(struct engine *engine, uint32_t child, uint32_t task);
+void children_release(struct engine *engine, uint32_t task);
+/* A task in no list is leased by announcement. */
+void children_adopt(struct engine *engine, uint32_t child, uint32_t task, struct token token);
+
+/* Generation `generation` was closed at `started`: whatever lies above is void and comes back. False: an
+ * old report, nothing was done. */
+bool children_closed(struct engine *engine, uint32_t child, uint32_t generation, uint32_t started);
+void children_credit(struct engine *engine, uint32_t child, const struct wire_credit *credit);
+/* Something changed: acknowledge results and look at its room in this turn. */
+void children_touch(struct engine *engine, uint32_t child);
+/* TICK: does that for all that were touched. */
+void children_settle(struct engine *engine);
+/* Joins or leaves its host's free list, as its state says. */
+void children_update(struct engine *engine, uint32_t child);
+/* Two or more deliveries: one of them cannot have started; the 20 ms run from now. */
+void children_progress(struct engine *engine, uint32_t child);
+/* TICK: takes deliveries back that wait while another process idles. */
+void children_judge_unstarted(struct engine *engine);
+
+void children_acknowledge(struct engine *engine, uint32_t child, struct token token);
+
+void children_hello(struct engine *engine, route_id route, const struct event_hello *hello);
+void children_disconnect(struct engine *engine, uint32_t child, route_id route);
+void children_drop(struct engine *engine, uint32_t child);
+void children_fini(struct child *child);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Coder: see coder.h. The check is a hash, not a signature: it finds damage, not malice. */
+#include "broker/core/coder.h"
+
+#include "broker/core/map.h"
+
+enum { CODER_CHECK = 4 };
+
+void coder_put(struct bytes *out, uint64_t value, uint32_t size) {
+    uint8_t bytes[8];
+    for (uint32_t i = 0; i < size; i++) {
+        bytes[i] = (uint8_t)(value >> 8 * (size - 1 - i));
+    }
+    bytes_append(out, bytes, size);
+}
+
+void coder_put_text(struct bytes *out, struct span text) {
+    size_t size = text.size < UINT16_MAX ? text.size : UINT16_MAX;
+    coder_put(out, size, 2);
+    if (size > 0) {
+        bytes_append(out, text.data, size);
+    }
+}
+
+void coder_seal(struct bytes *out, size_t from) {
+    uint64_t check = map_hash_bytes(out->data + from, out->size - from);
+    coder_put(out, check & UINT32_MAX, CODER_CHECK);
+}
+
+bool coder_open(struct span sealed, struct coder_in *in) {
+    if (sealed.size < CODER_CHECK + 1) {
+        return false;
+    }
+    size_t size = sealed.size - CODER_CHECK;
+    *in = (struct coder_in){sealed.data, sealed.data + size, false};
+    struct coder_in tail = {sealed.data + size, sealed.data + sealed.size, false};
+    return coder_get(&tail, CODER_CHECK) ==
+           (map_hash_bytes(sealed.data, size) & UINT32_MAX);
+}
+
+uint64_t coder_get(struct coder_in *in, uint32_t size) {
+    if ((size_t)(in->end - in->at) < size) {
+        in->bad = true;
+        in->at = in->end;
+        return 0;
+    }
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        value = value << 8 | *in->at++;
+    }
+    return value;
+}
+
+struct span coder_get_text(struct coder_in *in) {
+    size_t size = coder_get(in, 2);
+    if ((size_t)(in->end - in->at) < size) {
+        in->bad = true;
+        return (struct span){in->at, 0};
+    }
+    struct span text = {in->at, size};
+    in->at += size;
+    return text;
+}
+
+bool coder_done(const struct coder_in *in) {
+    return !in->bad && in->at == in->end;
+}

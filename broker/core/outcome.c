@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Outcome: see outcome.h. A result by index is accepted only for the very token that the task has now: the
+ * index may have been given to another task since, and without an id nothing more can be judged.
+ *
+ * One message also says how long its functions ran in all. That time is shared out among the lanes in it in
+ * proportion to what was expected of them, so that mixed messages measure, too. */
+#include "broker/core/outcome.h"
+
+#include "broker/core/attempt.h"
+#include "broker/core/state.h"
+
+struct outcome_share { /* results of one lane in this message */
+    uint32_t lane;
+    uint32_t count;
+};
+
+struct outcome_time {
+    struct outcome_share shares[CHILD_LOADS];
+    uint64_t expected_ns;
+};
+
+static void outcome_time_add(struct engine *engine, struct outcome_time *time, uint32_t lane) {
+    for (uint32_t i = 0; i < CHILD_LOADS; i++) {
+        struct outcome_share *share = &time->shares[i];
+        if (share->lane == lane || share->lane == 0) {
+            share->lane = lane;
+            share->count++;
+            time->expected_ns += lane_estimate_ns(lane_at(engine, lane));
+            return;
+        }
+    }
+}
+
+static void outcome_time_apply(struct engine *engine, const struct outcome_time *time,
+                               uint64_t busy_us) {
+    uint64_t busy_ns = busy_us < UINT32_MAX ? busy_us * 1000 : UINT64_C(1000) * UINT32_MAX;
+    if (time->expected_ns == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < CHILD_LOADS && time->shares[i].lane != 0; i++) {
+        const struct outcome_share *share = &time->shares[i];
+        struct lane *lane = lane_at(engine, share->lane);
+        double part = (double)(share->count * lane_estimate_ns(lane)) / (double)time->expected_ns;
+        lane_measure(lane, share->count, (uint64_t)((double)busy_ns * part));
+    }
+}
+
+static void outcome_refuse(struct engine *engine, uint32_t child, struct token token,
+                           struct payload payload) {
+    engine->counts.stale_results++;
+    engine_free_payload(engine, payload);
+    note_line(engine, LOG_INFO, "msg=\"stale result refused\" token=%llu.%llu place=%u",
+              (unsigned long long)token.epoch, (unsigned long long)token.counter,
+              child_at(engine, child)->place);
+}
+
+/* The task that has this very token; 0: none. */
+static uint32_t outcome_task(const struct engine *engine, const struct event_result *result) {
+    if (result->counter == 0 || !slab_holds(&engine->tasks, result->index)) {
+        return 0;
+    }
+    const struct task *task = task_at(engine, result->index);
+    bool current = task->state == TASK_LEASED && (task->flags & TASK_ADOPTED) == 0 &&
+                   task_counter(task) == result->counter;
+    if (PLANTED(PLANT_STALE_TOKEN) && (task->state == TASK_LEASED || task_is_ready(task))) {
+        return result->index;
+    }
+    return current ? result->index : 0;
+}
+
+void outcome_receive(struct engine *engine, uint32_t child, const struct event_results *results) {
+    struct outcome_time time = {0};
+    bool ours = results->epoch == engine->config.epoch;
+    for (uint32_t i = 0; i < results->item_count; i++) {
+        const struct event_result *result = &results->items[i];
+        struct token token = {results->epoch, result->counter};
+        uint32_t task = ours ? outcome_task(engine, result) : 0;
+        if (task == 0) {
+            outcome_refuse(engine, child, token, result->payload);
+        } else {
+            outcome_time_add(engine, &time, task_at(engine, task)->lane);
+            attempt_answer(engine, task, token, result->status, result->payload, result->retry_ms);
+        }
+        children_acknowledge(engine, child, token);
+    }
+    outcome_time_apply(engine, &time, results->busy_us);
+    children_credit(engine, child, &results->credit);
+    children_progress(engine, child);
+}
+
+void outcome_held(struct engine *engine, uint32_t child, const struct event_held *held) {
+    uint32_t task = task_find(engine, held->id);
+    if (task == 0 && grace_keep_result(engine, held, child)) {
+        return; /* acknowledged when it is matched or given up */
+    }
+    if (task != 0 && attempt_judge(engine, task, held->token)) {
+        attempt_answer(engine, task, held->token, held->status, held->payload, held->retry_ms);
+    } else {
+        outcome_refuse(engine, child, held->token, held->payload);
+    }
+    children_acknowledge(engine, child, held->token);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Putters: see putter.h. Strictly in order of arrival: a small item behind a large one waits, too, or the
+ * large one would wait for ever. */
+#include "broker/core/putter.h"
+
+#include "broker/core/state.h"
+#include "broker/core/submit.h"
+
+void putter_park(struct engine *engine, const struct putter_place *where,
+                 const struct event_submit_item *item) {
+    uint32_t index = waiter_make(engine, WAITER_PUT, where->session, where->wait_ms);
+    if (index == 0) {
+        engine_free_payload(engine, item->payload);
+        submit_refuse(engine, where->stream, item->number, WHERRY_E_LIMIT, "too many parked requests");
+        return;
+    }
+    struct waiter *waiter = waiter_at(engine, index);
+    waiter->lane = (uint16_t)where->lane;
+    waiter->stream = where->stream;
+    waiter->number = item->number;
+    waiter->payload = item->payload;
+    waiter->has_origin = item->has_origin;
+    waiter->origin = item->origin;
+    if (item->payload.size > WIRE_INLINE_MAX) {
+        engine_free_payload(engine, item->payload);
+        waiter->payload.handle = 0;
+    }
+    struct lane *lane = lane_at(engine, where->lane);
+    lane->tasks++; /* it names the lane */
+    struct stream *stream = stream_at(engine, where->stream);
+    stream->putters++;
+    stream_set_entry(engine, stream, item->number, INDEX_WAITER | index);
+    struct queue *queue = queue_at(engine, lane->queue);
+    list_append(&queue->putters, &engine->waiters, offsetof(struct waiter, in_owner), index);
+    queue_wake(engine, lane->queue);
+}
+
+/* Its place stays, its time and payload are the new ones. */
+void putter_again(struct engine *engine, uint32_t index, const struct event_submit_item *item,
+                  int64_t wait_ms) {
+    struct waiter *waiter = waiter_at(engine, index);
+    uint32_t stream = waiter->stream;
+    uint32_t lane = waiter->lane;
+    engine->counts.duplicates++;
+    if (waiter->kind == WAITER_RESERVED) {
+        waiter_drop(engine, index);
+        submit_accept(engine, lane, stream, item);
+        submit_tell(engine, stream);
+        return;
+    }
+    waiter_set_deadline(engine, index, wait_ms);
+    engine_free_payload(engine, item->payload);
+}
+
+/* The head's turn has come. */
+static void putter_admit(struct engine *engine, uint32_t index) {
+    struct waiter *waiter = waiter_at(engine, index);
+    uint32_t stream = waiter->stream;
+    uint32_t lane = waiter->lane;
+    if (waiter->payload.handle == 0 && waiter->payload.size > 0) {
+        waiter_reserve(engine, index);
+        submit_answer(engine, stream, waiter->number, WHERRY_E_RETRY, "its turn has come");
+        return;
+    }
+    struct event_submit_item item = {.number = waiter->number,
+                                     .payload = waiter->payload,
+                                     .has_origin = waiter->has_origin,
+                                     .origin = waiter->origin};
+    waiter->payload = (struct payload){0, 0};
+    waiter_drop(engine, index);
+    submit_accept(engine, lane, stream, &item);
+    submit_tell(engine, stream);
+}
+
+static uint32_t putter_wake_queue(struct engine *engine, uint32_t queue_index, uint32_t units) {
+    struct queue *queue = queue_at(engine, queue_index);
+    while (units > 0 && queue->putters.head != 0) {
+        uint32_t index = queue->putters.head;
+        const struct waiter *waiter = waiter_at(engine, index);
+        uint32_t stream = waiter->stream;
+        uint64_t number = waiter->number;
+        if (engine->draining || queue_never_fits(queue, waiter->payload.size)) {
+            bool draining = engine->draining;
+            waiter_drop(engine, index);
+            submit_refuse(engine, stream, number, draining ? WHERRY_E_DRAINING : WHERRY_E_TOO_LARGE,
+                          draining ? "the broker is going down" : "larger than the queue's bound");
+        } else if (engine->store_full || !queue_has_room(queue, waiter->payload.size)) {
+            return units;
+        } else {
+            putter_admit(engine, index);
+        }
+        units--;
+    }
+    if (queue->putters.head != 0) {
+        queue_wake(engine, queue_index);
+    }
+    return units;
+}
+
+uint32_t putter_wake(struct engine *engine, uint32_t units) {
+    uint32_t rounds = engine->wake_due.count;
+    while (rounds-- > 0 && units > 0) {
+        uint32_t index = engine->wake_due.head;
+        list_remove(&engine->wake_due, &engine->queues, offsetof(struct queue, in_wake), index);
+        queue_at(engine, index)->wake_due = false;
+        units = putter_wake_queue(engine, index, units);
+    }
+    return units;
+}
+
+void putter_give_up(struct engine *engine, uint32_t index) {
+    struct waiter *waiter = waiter_at(engine, index);
+    uint32_t stream = waiter->stream;
+    uint64_t number = waiter->number;
+    bool reserved = waiter->kind == WAITER_RESERVED;
+    waiter_drop(engine, index);
+    if (!reserved) {
+        submit_refuse(engine, stream, number, WHERRY_E_FULL, "the queue stayed full until the deadline");
+    }
+}
+

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Queues: names, bounds and counts; see queue.h. The count is kept here and nowhere else, so that the bound
+ * cannot be bypassed: every way into or out of a lane goes through queue_count() and queue_uncount(). */
+#include "broker/core/queue.h"
+
+#include "broker/core/persist.h"
+#include "broker/core/state.h"
+#include "common/name.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool queue_has_name(const void *context, uint32_t value) {
+    const struct engine *engine = ((const void *const *)context)[0];
+    const struct span *name = ((const void *const *)context)[1];
+    return span_equal(queue_at(engine, value)->name, *name);
+}
+
+uint32_t queue_find(const struct engine *engine, struct span name) {
+    const void *context[2] = {engine, &name};
+    return map_find(&engine->queue_by_name, map_hash_bytes(name.data, name.size), queue_has_name,
+                    context);
+}
+
+uint32_t queue_intern(struct engine *engine, struct span name, wherry_err *err) {
+    uint32_t index = queue_find(engine, name);
+    if (index != 0) {
+        return index;
+    }
+    if (!name_ok(name)) {
+        *err = WHERRY_E_INVALID;
+        return 0;
+    }
+    if (engine->queues.live >= BOUND_QUEUES) {
+        *err = WHERRY_E_LIMIT;
+        return 0;
+    }
+    uint8_t *copy = malloc(name.size);
+    CHECK(copy != NULL);
+    memcpy(copy, name.data, name.size);
+    index = slab_take(&engine->queues);
+    struct queue *queue = queue_at(engine, index);
+    queue->index = index;
+    queue->name = (struct span){copy, name.size};
+    queue->slot = id_slot_of_name(name);
+    queue->arrival = engine->next_object++;
+    queue->items_max = engine->config.queue_items_max;
+    queue->bytes_max = engine->config.queue_bytes_max;
+    map_put(&engine->queue_by_name, map_hash_bytes(name.data, name.size), index);
+    return index;
+}
+
+void queue_fini(struct queue *queue) {
+    free((void *)(uintptr_t)queue->name.data);
+    queue->name = (struct span){NULL, 0};
+}
+
+bool queue_has_room(const struct queue *queue, uint64_t size) {
+    uint64_t items_max = queue->items_max + (PLANTED(PLANT_BOUND_OFF_BY_ONE) ? 1 : 0);
+    return queue->depth + queue->reserved < items_max &&
+           queue->depth_bytes + queue->reserved_bytes + size <= queue->bytes_max;
+}
+
+bool queue_never_fits(const struct queue *queue, uint64_t size) {
+    return size > queue->bytes_max;
+}
+
+void queue_count(struct engine *engine, uint32_t index, uint32_t size) {
+    struct queue *queue = queue_at(engine, index);
+    queue->depth++;
+    queue->depth_bytes += size;
+    engine->counts.ready++;
+}
+
+void queue_uncount(struct engine *engine, uint32_t index, uint32_t size) {
+    struct queue *queue = queue_at(engine, index);
+    queue->depth--;
+    queue->depth_bytes -= size;
+    engine->counts.ready--;
+    if (queue->putters.count > 0 && !PLANTED(PLANT_LOST_WAKEUP)) {
+        queue_wake(engine, index);
+    }
+}
+
+void queue_wake(struct engine *engine, uint32_t index) {
+    struct queue *queue = queue_at(engine, index);
+    if (!queue->wake_due && queue->putters.count > 0) {
+        queue->wake_due = true;
+        list_append(&engine->wake_due, &engine->queues, offsetof(struct queue, in_wake), index);
+    }
+}
+
+void queue_match(struct engine *engine, uint32_t index) {
+    struct queue *queue = queue_at(engine, index);
+    if (!queue->match_due && queue->active.count > 0 && queue->free_hosts.count > 0) {
+        queue->match_due = true;
+        list_append(&engine->match_due, &engine->queues, offsetof(struct queue, in_match), index);
+    }
+}
+
+wherry_err queue_set_bounds(struct engine *engine, struct span name, uint64_t items_max,
+                            uint64_t bytes_max) {
+    wherry_err err = WHERRY_OK;
+    uint32_t index = queue_intern(engine, name, &err);
+    if (index == 0) {
+        return err;
+    }
+    struct queue *queue = queue_at(engine, index);
+    if (items_max > 0) {
+        queue->items_max = items_max;
+    }
+    if (bytes_max > 0) {
+        queue->bytes_max = bytes_max;
+    }
+    queue->set = true;
+    persist_queue(engine, index);
+    queue_wake(engine, index);
+    return WHERRY_OK;
+}

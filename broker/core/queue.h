@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Queue: a name with two bounds, its lanes, the putters that wait for room, and the hosts that serve it
+ * (pool NAME serves queue NAME).
+ *
+ * The bound counts what is QUEUED, BACK, WAITING or HELD, in items and payload bytes, and the places
+ * reserved for putters whose payload was asked for again; not what is leased. What comes back is always
+ * taken, so the count may stand above the bound; putters wait until it is below. */
+#ifndef WHERRY_QUEUE_H
+#define WHERRY_QUEUE_H
+
+#include "broker/core/list.h"
+#include "broker/core/event.h"
+#include "common/bytes.h"
+
+struct engine;
+
+struct queue {
+    uint32_t index; /* itself; also the slab's free link */
+    uint16_t slot;
+    bool set;        /* its bounds were set: they are stored */
+    bool match_due;  /* in engine.match_due */
+    bool wake_due;   /* in engine.wake_due */
+    struct span name; /* owned */
+    uint64_t arrival; /* for its record's key */
+    uint64_t items_max;
+    uint64_t bytes_max;
+    uint64_t depth;
+    uint64_t depth_bytes;
+    uint64_t reserved;
+    uint64_t reserved_bytes;
+    uint64_t leased;
+    uint64_t waiting; /* WAITING tasks */
+    uint64_t done;
+    uint64_t failed;
+    struct list putters;
+    struct list lanes;
+    struct list active;     /* most urgent priority first, then in turn */
+    struct list hosts;      /* LIVE hosts of the pool */
+    struct list free_hosts; /* those with a free child */
+    uint32_t free_children;
+    uint32_t idle_children; /* free ones with nothing leased */
+    struct links in_match;
+    struct links in_wake;
+};
+
+/* 0: no such queue. */
+uint32_t queue_find(const struct engine *engine, struct span name);
+/* Made if there is none; 0: bad name, or too many (`err` says which). */
+uint32_t queue_intern(struct engine *engine, struct span name, wherry_err *err);
+
+/* True if a put of `size` bytes keeps the bounds. */
+bool queue_has_room(const struct queue *queue, uint64_t size);
+/* True if it never could. */
+bool queue_never_fits(const struct queue *queue, uint64_t size);
+
+void queue_count(struct engine *engine, uint32_t queue, uint32_t size);   /* one more */
+void queue_uncount(struct engine *engine, uint32_t queue, uint32_t size); /* one less: may wake putters */
+/* Room may have come: look at the putters in this turn. */
+void queue_wake(struct engine *engine, uint32_t queue);
+/* Work or a worker may have come: match in this turn. */
+void queue_match(struct engine *engine, uint32_t queue);
+
+wherry_err queue_set_bounds(struct engine *engine, struct span name, uint64_t items_max,
+                            uint64_t bytes_max);
+void queue_fini(struct queue *queue);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Submit: see submit.h. What is the same for all items of a batch (queue, lane, whether anything is taken
+ * at all) is found out once; an ordinary item then costs a comparison with the last accepted number, a
+ * record, an index entry and a place in the FIFO.
+ *
+ * Refusals are remembered in memory only. A restart forgets them, but it also ends the connections on which
+ * a late copy could still travel; a client that got a refusal never sends that number again. */
+#include "broker/core/submit.h"
+
+#include "broker/core/persist.h"
+#include "broker/core/putter.h"
+#include "broker/core/state.h"
+
+struct batch { /* one SUBMIT while its items are taken in */
+    uint32_t session;
+    uint32_t stream;
+    uint32_t lane;
+    const struct event_submit *submit;
+    wherry_err err; /* not OK: every new item is refused so */
+    const char *why;
+};
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+void submit_acknowledge(struct engine *engine, uint32_t index, uint64_t acked) {
+    struct stream *stream = stream_at(engine, index);
+    if (answers_acknowledge(&stream->answers, acked)) {
+        runs_drop_until(&stream->pending, acked);
+    }
+}
+
+static void submit_tell_by(struct engine *engine, uint32_t index, struct effects *sink) {
+    struct stream *stream = stream_at(engine, index);
+    uint32_t count = stream->pending.count;
+    if (count == 0) {
+        return;
+    }
+    struct wire_run *runs = effects_alloc(sink, count * sizeof(*runs));
+    for (uint32_t i = 0; i < count; i++) {
+        runs[i] = stream->pending.items[i];
+    }
+    stream->pending.count = 0;
+    struct effect *effect =
+        effects_add(sink, EFFECT_ACCEPTED, session_at(engine, stream->session)->route);
+    effect->accepted.slot = stream->slot;
+    effect->accepted.runs = runs;
+    effect->accepted.run_count = count;
+    if (PLANTED(PLANT_ANSWERS_FORGOTTEN)) {
+        stream->answers.accepted.count = 0;
+    }
+}
+
+void submit_tell(struct engine *engine, uint32_t index) {
+    submit_tell_by(engine, index, engine_sink(engine));
+}
+
+void submit_answer(struct engine *engine, uint32_t index, uint64_t number, wherry_err err,
+                          const char *text) {
+    const struct stream *stream = stream_at(engine, index);
+    struct effect *effect = effects_add(engine_sink(engine), EFFECT_ANSWERED,
+                                        session_at(engine, stream->session)->route);
+    effect->answered.slot = stream->slot;
+    effect->answered.number = number;
+    effect->answered.err = err;
+    effect->answered.text = span_of_text(text);
+}
+
+static void submit_count_refusal(struct engine *engine, wherry_err err) {
+    if (err == WHERRY_E_FULL) {
+        engine->counts.refused_full++;
+    } else if (err == WHERRY_E_RESULTS_FULL) {
+        engine->counts.refused_results_full++;
+    } else if (err == WHERRY_E_TOO_LARGE) {
+        engine->counts.refused_too_large++;
+    } else {
+        engine->counts.refused_other++;
+    }
+}
+
+void submit_refuse(struct engine *engine, uint32_t index, uint64_t number, wherry_err err,
+                   const char *text) {
+    struct stream *stream = stream_at(engine, index);
+    submit_count_refusal(engine, err);
+    if (answers_bytes(&stream->answers) < BOUND_ANSWERS_BYTES) {
+        answers_add_single(&stream->answers, number, err, false);
+    }
+    submit_answer(engine, index, number, err, text);
+}
+
+static const char *submit_words(uint32_t err) {
+    return err == WHERRY_E_FULL ? "the queue is full" : wherry_err_text((wherry_err)err);
+}
+
+/* ---- accepting ------------------------------------------------------------------------------ */
+
+uint32_t submit_make_task(struct engine *engine, const struct submit_task *from) {
+    uint32_t index = slab_take(&engine->tasks);
+    struct task *task = task_at(engine, index);
+    struct stream *stream = stream_at(engine, from->stream);
+    task->stream = from->stream;
+    task_set_number(task, from->number);
+    task_set_arrival(task, from->arrival);
+    task->lane = (uint16_t)from->lane;
+    task->payload = from->payload.handle;
+    task->payload_size = from->payload.size;
+    stream->tasks++;
+    lane_at(engine, from->lane)->tasks++;
+    stream_set_entry(engine, stream, from->number, index);
+    return index;
+}
+
+/* A resubmission is older than this epoch; one that may run once only is not started on a guess. */
+static void submit_take_origin(struct engine *engine, uint32_t index, struct task_id origin) {
+    struct task *task = task_at(engine, index);
+    const struct lane *lane = lane_at(engine, task->lane);
+    task->flags |= TASK_OLD;
+    cold_set_origin(engine, index, origin);
+    if ((lane->options.flags & TASK_ONCE) != 0 && !engine->grace.over) {
+        task->state = TASK_HELD;
+        queue_count(engine, lane->queue, task->payload_size);
+        grace_suspect(engine, index);
+    } else {
+        lane_append(engine, index);
+    }
+}
+
+void submit_accept(struct engine *engine, uint32_t lane, uint32_t stream_index,
+                          const struct event_submit_item *item) {
+    struct submit_task from = {.stream = stream_index,
+                               .lane = lane,
+                               .number = item->number,
+                               .arrival = engine->next_arrival++,
+                               .payload = item->payload};
+    uint32_t index = submit_make_task(engine, &from);
+    struct stream *stream = stream_at(engine, stream_index);
+    runs_add(&stream->answers.accepted, item->number);
+    runs_add(&stream->pending, item->number);
+    engine->counts.submitted++;
+    bool again = item->has_origin && cold_find_origin(engine, item->origin) == 0;
+    if (!again) {
+        lane_append(engine, index);
+        persist_task(engine, index);
+        return;
+    }
+    submit_take_origin(engine, index, item->origin);
+    persist_task(engine, index);
+    grace_match(engine, index);
+}
+
+/* ---- items ---------------------------------------------------------------------------------- */
+
+/* OK, or why this new item cannot be taken, now or at all. */
+static wherry_err submit_admissible(struct engine *engine, const struct batch *batch,
+                                    const struct event_submit_item *item, const char **why) {
+    const struct queue *queue = queue_at(engine, lane_at(engine, batch->lane)->queue);
+    if (item->payload.size > engine->config.payload_max) {
+        *why = "larger than the broker's payload limit";
+        return WHERRY_E_TOO_LARGE;
+    }
+    if (queue_never_fits(queue, item->payload.size)) {
+        *why = "larger than the queue's bound in bytes";
+        return WHERRY_E_TOO_LARGE;
+    }
+    if (engine->counts.results_bytes >= engine->config.results_bytes_max &&
+        (batch->submit->options.flags & TASK_NO_RESULT) == 0) {
+        *why = "the broker keeps as many result bytes as it may; get some results first";
+        return WHERRY_E_RESULTS_FULL;
+    }
+    if (engine->counts.payload_bytes > engine->config.memory_bytes_max) {
+        *why = "the broker's memory limit is reached";
+        return WHERRY_E_FULL;
+    }
+    if (queue->putters.count > 0 || !queue_has_room(queue, item->payload.size)) {
+        *why = "the queue is full";
+        return WHERRY_E_BUSY; /* may wait */
+    }
+    return WHERRY_OK;
+}
+
+static void submit_new(struct engine *engine, const struct batch *batch,
+                       const struct event_submit_item *item) {
+    const char *why = batch->why;
+    wherry_err err = batch->err;
+    if (err == WHERRY_OK) {
+        err = submit_admissible(engine, batch, item, &why);
+    }
+    if (err == WHERRY_OK) {
+        submit_accept(engine, batch->lane, batch->stream, item);
+    } else if (err == WHERRY_E_BUSY && batch->submit->wait_ms != 0) {
+        struct putter_place where = {batch->session, batch->stream, batch->lane,
+                                     batch->submit->wait_ms};
+        putter_park(engine, &where, item);
+    } else {
+        engine_free_payload(engine, item->payload);
+        submit_refuse(engine, batch->stream, item->number,
+                      err == WHERRY_E_BUSY ? WHERRY_E_FULL : err, why);
+    }
+}
+
+/* True: the number was seen before, and this copy is dealt with. */
+static bool submit_repeated(struct engine *engine, const struct batch *batch,
+                            const struct event_submit_item *item) {
+    struct stream *stream = stream_at(engine, batch->stream);
+    uint32_t err = 0;
+    uint32_t entry = stream->putters > 0 ? stream_entry(stream, item->number) : 0;
+    if ((entry & INDEX_WAITER) != 0) {
+        putter_again(engine, entry & ~INDEX_WAITER, item, batch->submit->wait_ms);
+        return true;
+    }
+    if (PLANTED(PLANT_REPEAT_UNKNOWN)) {
+        return false;
+    }
+    enum answer_kind kind = answers_find(&stream->answers, item->number, &err);
+    if (kind == ANSWER_NONE) {
+        return false;
+    }
+    engine->counts.duplicates++;
+    engine_free_payload(engine, item->payload);
+    if (kind == ANSWER_ACCEPTED) {
+        runs_add(&stream->pending, item->number);
+    } else if (kind == ANSWER_SINGLE) {
+        submit_answer(engine, batch->stream, item->number, (wherry_err)err, submit_words(err));
+    }
+    return true;
+}
+
+/* Above everything that was ever answered: the usual case, decided without a search. */
+static bool submit_is_next(const struct stream *stream, uint64_t number) {
+    const struct runs *runs = &stream->answers.accepted;
+    uint64_t end = stream->answers.acked + 1;
+    if (runs->count > 0) {
+        end = runs->items[runs->count - 1].first + runs->items[runs->count - 1].count;
+    }
+    return number >= end && stream->answers.single_count == 0 && stream->putters == 0;
+}
+
+static void submit_item(struct engine *engine, const struct batch *batch,
+                        const struct event_submit_item *item) {
+    struct stream *stream = stream_at(engine, batch->stream);
+    if (!submit_is_next(stream, item->number) && submit_repeated(engine, batch, item)) {
+        return;
+    }
+    if (item->number == 0 || item->number >> 48 != 0 ||
+        item->number > stream->answers.acked + engine->config.window) {
+        engine_free_payload(engine, item->payload);
+        engine->counts.refused_other++;
+        submit_answer(engine, batch->stream, item->number, WHERRY_E_LIMIT,
+                      "beyond the window of unanswered requests");
+        return;
+    }
+    submit_new(engine, batch, item);
+}
+
+/* ---- the batch ------------------------------------------------------------------------------ */
+
+/* The lane, or why there is none. */
+static void submit_find_lane(struct engine *engine, struct batch *batch) {
+    const struct event_submit *submit = batch->submit;
+    struct stream *stream = stream_at(engine, batch->stream);
+    if (stream->lane != 0 && lane_is(engine, stream->lane, submit->queue, submit->function,
+                                     &submit->options)) {
+        batch->lane = stream->lane;
+        return;
+    }
+    if (id_slot_of_name(submit->queue) != submit->slot || submit->function.size == 0 ||
+        submit->function.size > WIRE_NAME_MAX) {
+        batch->err = WHERRY_E_INVALID;
+        batch->why = "the slot is not the queue's, or the function's name is empty or too long";
+        return;
+    }
+    uint32_t queue = queue_intern(engine, submit->queue, &batch->err);
+    if (queue == 0) {
+        batch->why = batch->err == WHERRY_E_LIMIT ? "too many queues" : "not a queue's name";
+        return;
+    }
+    batch->lane = lane_intern(engine, queue, submit->function, &submit->options);
+    if (batch->lane == 0) {
+        batch->err = WHERRY_E_LIMIT;
+        batch->why = "too many different (queue, function, options)";
+        return;
+    }
+    stream->lane = (uint16_t)batch->lane;
+}
+
+static void submit_free_all(struct engine *engine, const struct event_submit *submit) {
+    for (uint32_t i = 0; i < submit->item_count; i++) {
+        engine_free_payload(engine, submit->items[i].payload);
+    }
+}
+
+/* No stream: the answer cannot be remembered, and need not be. */
+static void submit_refuse_all(struct engine *engine, uint32_t session,
+                              const struct event_submit *submit) {
+    for (uint32_t i = 0; i < submit->item_count; i++) {
+        struct effect *effect =
+            effects_add(engine->out, EFFECT_ANSWERED, session_at(engine, session)->route);
+        effect->answered.slot = submit->slot;
+        effect->answered.number = submit->items[i].number;
+        effect->answered.err = WHERRY_E_LIMIT;
+        effect->answered.text = span_of_text("too many slots in one session");
+    }
+    engine->counts.refused_other += submit->item_count;
+    submit_free_all(engine, submit);
+}
+
+void submit_receive(struct engine *engine, uint32_t session, const struct event_submit *submit) {
+    struct batch batch = {.session = session, .submit = submit, .err = WHERRY_OK};
+    batch.stream = submit->slot < ID_SLOTS ? stream_of(engine, session, submit->slot) : 0;
+    if (batch.stream == 0) {
+        submit_refuse_all(engine, session, submit);
+        return;
+    }
+    submit_acknowledge(engine, batch.stream, submit->acked);
+    submit_find_lane(engine, &batch);
+    if (batch.err == WHERRY_OK && engine->draining) {
+        batch.err = WHERRY_E_DRAINING;
+        batch.why = "the broker is going down";
+    } else if (batch.err == WHERRY_OK && engine->store_full) {
+        batch.err = WHERRY_E_STORE_FULL;
+        batch.why = "the broker's store has no space for new work";
+    }
+    uint64_t repeated = engine->counts.duplicates;
+    for (uint32_t i = 0; i < submit->item_count; i++) {
+        submit_item(engine, &batch, &submit->items[i]);
+    }
+    if (engine->counts.duplicates != repeated) {
+        submit_tell_by(engine, batch.stream, PLANTED(PLANT_DUPLICATE_AT_ONCE) ? engine->out
+                                                                              : engine_sink(engine));
+    } else if (submit->want_ack) {
+        submit_tell(engine, batch.stream);
+    }
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Waiters: making and ending parked requests; see waiter.h. Ending one takes it out of everything at once
+ * (owner's list, session's list, timer, index), so that no path can leave half of it behind. */
+#include "broker/core/waiter.h"
+
+#include "broker/core/call.h"
+#include "broker/core/putter.h"
+#include "broker/core/state.h"
+
+uint32_t waiter_make(struct engine *engine, enum waiter_kind kind, uint32_t session_index,
+                     int64_t timeout_ms) {
+    if (engine->waiters.live >= BOUND_WAITERS) {
+        return 0;
+    }
+    uint32_t index = slab_take(&engine->waiters);
+    struct waiter *waiter = waiter_at(engine, index);
+    struct session *session = session_at(engine, session_index);
+    waiter->session = session_index;
+    waiter->kind = (uint8_t)kind;
+    list_append(&session->waiters, &engine->waiters, offsetof(struct waiter, in_session), index);
+    session->calls += kind == WAITER_CALL;
+    waiter_set_deadline(engine, index, timeout_ms);
+    return index;
+}
+
+void waiter_set_deadline(struct engine *engine, uint32_t index, int64_t timeout_ms) {
+    struct waiter *waiter = waiter_at(engine, index);
+    timer_stop(&engine->mono, &waiter->timer);
+    if (timeout_ms >= 0) {
+        int64_t limit_ms = INT64_MAX / 4000;
+        int64_t due = engine->now.mono_us + (timeout_ms < limit_ms ? timeout_ms : limit_ms) * 1000;
+        waiter->timer = timer_start(&engine->mono, due, TIMER_WAITER, index);
+    }
+}
+
+void waiter_reserve(struct engine *engine, uint32_t index) {
+    struct waiter *waiter = waiter_at(engine, index);
+    uint32_t queue_index = lane_at(engine, waiter->lane)->queue;
+    struct queue *queue = queue_at(engine, queue_index);
+    list_remove(&queue->putters, &engine->waiters, offsetof(struct waiter, in_owner), index);
+    waiter->kind = WAITER_RESERVED;
+    queue->reserved++;
+    queue->reserved_bytes += waiter->payload.size;
+    waiter_set_deadline(engine, index, TIME_RESERVED_MS);
+}
+
+static void waiter_leave_queue(struct engine *engine, uint32_t index) {
+    struct waiter *waiter = waiter_at(engine, index);
+    struct lane *lane = lane_at(engine, waiter->lane);
+    struct queue *queue = queue_at(engine, lane->queue);
+    struct stream *stream = stream_at(engine, waiter->stream);
+    if (waiter->kind == WAITER_RESERVED) {
+        queue->reserved--;
+        queue->reserved_bytes -= waiter->payload.size;
+    } else {
+        list_remove(&queue->putters, &engine->waiters, offsetof(struct waiter, in_owner), index);
+        if (waiter->payload.handle != 0) {
+            engine_free_payload(engine, waiter->payload);
+        }
+    }
+    lane->tasks--;
+    stream->putters--;
+    stream_set_entry(engine, stream, waiter->number, 0);
+    if (!PLANTED(PLANT_LOST_WAKEUP)) {
+        queue_wake(engine, lane->queue);
+    }
+}
+
+void waiter_drop(struct engine *engine, uint32_t index) {
+    struct waiter *waiter = waiter_at(engine, index);
+    struct session *session = session_at(engine, waiter->session);
+    timer_stop(&engine->mono, &waiter->timer);
+    list_remove(&session->waiters, &engine->waiters, offsetof(struct waiter, in_session), index);
+    if (waiter->kind == WAITER_CALL) {
+        session->calls--;
+        struct cold *cold = cold_find(engine, waiter->task);
+        list_remove(&cold->waiters, &engine->waiters, offsetof(struct waiter, in_owner), index);
+    } else {
+        waiter_leave_queue(engine, index);
+    }
+    slab_free(&engine->waiters, index);
+}
+
+void waiter_expired(struct engine *engine, uint32_t index) {
+    waiter_at(engine, index)->timer = 0;
+    if (waiter_at(engine, index)->kind == WAITER_CALL) {
+        call_timed_out(engine, index);
+    } else {
+        putter_give_up(engine, index);
+    }
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Waiter: a parked request with an owner and a deadline. One type for every blocking thing:
+ *
+ *     PUT   a submit at a full queue, in the queue's FIFO. RESERVED: its turn came, its payload was too
+ *           large to be kept and was asked for again; its place is counted until the deadline
+ *     CALL  a TASK_WAIT on a task that is not terminal
+ *
+ * A session owns its waiters; they go with it. */
+#ifndef WHERRY_WAITER_H
+#define WHERRY_WAITER_H
+
+#include "broker/core/list.h"
+#include "broker/core/event.h"
+
+struct engine;
+
+enum waiter_kind { WAITER_FREE = 0, WAITER_PUT, WAITER_RESERVED, WAITER_CALL };
+
+struct waiter {
+    uint32_t session; /* also the slab's free link */
+    uint8_t kind;
+    bool has_origin;
+    uint16_t lane;       /* PUT */
+    uint32_t stream;     /* PUT */
+    uint32_t task;       /* CALL */
+    uint64_t number;     /* PUT: the item's; CALL: the call's */
+    struct payload payload; /* PUT: handle 0 with a size: not kept */
+    struct task_id origin;
+    uint32_t timer;
+    struct links in_owner;   /* PUT: queue.putters; CALL: cold.waiters */
+    struct links in_session; /* session.waiters */
+};
+
+/* 0: too many (LIMIT). timeout_ms < 0: no deadline. */
+uint32_t waiter_make(struct engine *engine, enum waiter_kind kind, uint32_t session,
+                     int64_t timeout_ms);
+/* Takes it out of every list; a PUT's payload is freed unless it was taken before. */
+void waiter_drop(struct engine *engine, uint32_t waiter);
+void waiter_set_deadline(struct engine *engine, uint32_t waiter, int64_t timeout_ms);
+/* A PUT whose turn came without its payload: out of the FIFO, its place counted. */
+void waiter_reserve(struct engine *engine, uint32_t waiter);
+/* Its deadline passed. */
+void waiter_expired(struct engine *engine, uint32_t waiter);
+
+#endif
