@@ -96,6 +96,7 @@ void checker_task_undo(struct sim_checker *checker, struct sim_task *task) {
 
 void checker_task_named(struct sim_checker *checker, struct sim_task *task, struct task_id id) {
     task->id = id;
+    task->key = id;
     checker_insert(checker, task);
     world_note(&checker->sim->world, "c%u submits task %u (number %llu, behaviour %u, flags %u)",
                task->client, task->ordinal, (unsigned long long)id.number, task->behaviour,

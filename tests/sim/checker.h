@@ -29,6 +29,7 @@ struct sim_submit;
 struct sim_task {
     uint32_t ordinal;
     struct task_id id;
+    struct task_id key; /* under which its session knows it now */
     uint32_t client;
     uint64_t client_life;
     uint32_t queue; /* q0, q1 */

@@ -51,6 +51,14 @@ static void client_accepted(void *context, void *owner) {
     checker_accepted(&client->sim->checker, owner);
 }
 
+static void client_moved(void *context, void *owner, struct task_id key) {
+    struct sim_client *client = context;
+    struct sim_task *task = owner;
+    task->key = key;
+    world_note(&client->sim->world, "c%u submits task %u again (number %llu)", client->index,
+               task->ordinal, (unsigned long long)key.number);
+}
+
 static void client_answered(void *context, void *owner, const struct session_outcome *outcome) {
     struct sim_client *client = context;
     struct sim_call *call = owner;
@@ -146,6 +154,7 @@ void sim_client_start(struct sim_client *client) {
     static const struct session_ops ops = {
         .finished = client_finished,
         .accepted = client_accepted,
+        .moved = client_moved,
         .answered = client_answered,
         .random = client_random,
     };
@@ -232,7 +241,7 @@ struct sim_task *sim_client_submit(struct sim_client *client, const struct sim_s
 
 void sim_client_cancel(struct sim_client *client, struct sim_task *task) {
     task->cancel_asked = true;
-    session_cancel(client->session, task->id);
+    session_cancel(client->session, task->key);
     sim_client_wake(client);
 }
 

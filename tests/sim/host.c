@@ -252,7 +252,7 @@ void sim_host_start(struct sim_host *host) {
     struct sim *sim = host->sim;
     CHECK(host->logic == NULL);
     struct span functions[] = {span_of_text("f"), span_of_text("g")};
-    char pool[8];
+    char pool[16];
     snprintf(pool, sizeof pool, "q%u", host->index % sim->config.queues);
     host->session = rng_next(&host->rng);
     host->life++;
