@@ -57,7 +57,7 @@ static wherry_err builtin_sleep_us(wherry_task *task, int64_t *out) {
 }
 
 static wherry_err builtin_sleep(wherry_task *task) {
-    int64_t sleep_us;
+    int64_t sleep_us = 0;
     wherry_err err = builtin_sleep_us(task, &sleep_us);
     if (err != WHERRY_OK) {
         return err;

@@ -80,8 +80,9 @@ static wherry_err runner_call(struct runner *runner, const struct registry_entry
         return err;
     }
     if (!task->answered) {
+        static const uint8_t nil[] = {MSG_NIL};
         task->answer->size = task->answer_from;
-        pack_nil(task->answer);
+        bytes_append(task->answer, nil, sizeof nil);
     }
     task->answer_from = task->answer->size;
     return WHERRY_OK;
