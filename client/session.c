@@ -302,7 +302,9 @@ static bool output_ack(struct session *session, struct wire_out *out) {
     wire_put_ack(out, &ack, stream->runs, (uint32_t)count);
     stream->acked_told = stream->acked;
     stream->run_count -= count;
-    memmove(stream->runs, stream->runs + count, stream->run_count * sizeof stream->runs[0]);
+    if (stream->run_count > 0) {
+        memmove(stream->runs, stream->runs + count, stream->run_count * sizeof stream->runs[0]);
+    }
     session->results_unacked = 0;
     session->bytes_unacked = 0;
     if (output_ack_stream(session) == NULL) {

@@ -107,7 +107,8 @@ bool session_wants_reopen(const struct session *session);
 
 /* ---- the caller's side ---- */
 
-/* Queue one task. payload: with `release` it is taken on OK (and released once), without it is copied.
+/* Queue one task. payload: with `release` it is taken on OK (and released once), without it is copied (at most
+ * WIRE_INLINE_MAX; larger ones must have one).
  * `id`: the task's id for ever, and the key for the verbs below until `moved` tells another.
  * Returns OK; BUSY (window or unsent bytes used up: try again after session_has_room); NO_BROKER (none
  * for reconnect_limit); CLOSED; REFUSED or PROTOCOL (the broker refused this client);
