@@ -128,6 +128,14 @@ static struct session_record *input_record(struct session_stream *stream, uint64
     return record == NULL || record->state == SESSION_TASK_OPEN ? NULL : record;
 }
 
+/* Once, although a restarted broker accepts it again. */
+static void input_tell_accepted(struct session *session, struct session_record *record) {
+    if (record->owner != NULL && (record->flags & SESSION_ACCEPT_TOLD) == 0) {
+        record->flags |= SESSION_ACCEPT_TOLD;
+        session->ops.accepted(session->context, record->owner);
+    }
+}
+
 static void input_accept(struct session *session, struct session_stream *stream, uint64_t number) {
     struct session_record *record = input_record(stream, number);
     if (record == NULL || record->state == SESSION_TASK_ACCEPTED) {
@@ -135,9 +143,7 @@ static void input_accept(struct session *session, struct session_stream *stream,
     }
     bool no_result = (record->batch->options.flags & TASK_NO_RESULT) != 0;
     session_record_answered(session, stream, record);
-    if (record->owner != NULL) {
-        session->ops.accepted(session->context, record->owner);
-    }
+    input_tell_accepted(session, record);
     if (no_result) {
         struct session_outcome outcome = {.err = WHERRY_OK};
         session_record_finish(session, stream, number, record, &outcome);
@@ -190,8 +196,8 @@ static void input_result_item(struct session *session, struct session_stream *st
     if (record == NULL) {
         return;
     }
-    if (record->state != SESSION_TASK_ACCEPTED && record->owner != NULL) {
-        session->ops.accepted(session->context, record->owner);
+    if (record->state != SESSION_TASK_ACCEPTED) {
+        input_tell_accepted(session, record);
     }
     struct session_outcome outcome;
     session_outcome_of(item->status, item->payload, &outcome);

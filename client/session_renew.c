@@ -64,6 +64,7 @@ static bool renewal_submit(struct session *session, struct session_batch *old,
         .owner = record->owner,
         .batch = session->open,
         .state = SESSION_TASK_OPEN,
+        .flags = record->flags & SESSION_ACCEPT_TOLD,
     };
     struct task_id key = {.session = session->id, .slot = old->slot, .number = stream->next - 1};
     session_batch_append(session, session->open, session_batch_part(old, item), &origin);
