@@ -16,6 +16,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { EXIT_USAGE = 2, EXIT_UNUSABLE = 5, LINGER_MS = 1000 };
@@ -32,6 +33,15 @@ struct house {
     struct loop *loop;
     struct effects effects; /* of the time before the loop */
 };
+
+/* Each peer is a descriptor; the soft limit of 1,024 is there for programs that use select(). */
+static void raise_file_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
 
 static void engine_open(struct house *house) {
     struct engine_config config;
@@ -118,6 +128,7 @@ int main(int argc, char **argv) {
     if (outcome != FLAGS_GO) {
         return outcome == FLAGS_SHOWN ? 0 : EXIT_USAGE;
     }
+    raise_file_limit();
     loop_block_signals();
     effects_init(&house.effects);
     int exit_code = EXIT_UNUSABLE;

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <zmq.h>
 
-enum { DEADLINE_US = 20000000, LARGE = 100000, ROUTE_MAX = 1 << 20 };
+enum { DEADLINE_US = 60000000, LARGE = 20000, ROUTE_MAX = 256 * 1024 };
 
 struct fixture {
     struct router *router;
