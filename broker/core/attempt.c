@@ -15,7 +15,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { RETRY_FIRST_MS = 1000, RETRY_LIMIT_MS = 60000, ATTEMPT_TEXT = 512 };
+enum { RETRY_FIRST_MS = 1000, RETRY_LIMIT_MS = 60000, ATTEMPT_TEXT = 4352 };
 
 bool attempt_judge(const struct engine *engine, uint32_t index, struct token token) {
     const struct task *task = task_at(engine, index);
