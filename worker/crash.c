@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CRASH_STACK_BYTES = 64 * 1024, CRASH_FRAMES = 32 };
+enum { CRASH_STACK_BYTES = 64 * 1024, CRASH_FRAMES = 14 };
 
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 

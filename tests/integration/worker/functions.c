@@ -65,7 +65,7 @@ static wherry_err whoami(wherry_task *task) {
                               wherry_task_queue(task));
 }
 
-/* hold(path, ms): makes the file, so that a test knows that it runs, and sleeps. */
+/* hold(path, ms): writes its pid into the file, so that a test knows that it runs, and sleeps. */
 static wherry_err hold(wherry_task *task) {
     const char *path;
     int64_t ms;
@@ -77,9 +77,28 @@ static wherry_err hold(wherry_task *task) {
     if (file == NULL) {
         return wherry_task_fail(task, "cannot make %s", path);
     }
+    fprintf(file, "%d\n", (int)getpid());
     fclose(file);
     poll(NULL, 0, (int)ms);
     return WHERRY_OK;
+}
+
+/* Runs until it is cancelled, and says so in the file. */
+static wherry_err polite(wherry_task *task) {
+    const char *path;
+    wherry_err err = wherry_task_read(task, "s", &path);
+    FILE *file = err == WHERRY_OK ? fopen(path, "we") : NULL;
+    if (file == NULL) {
+        return wherry_task_fail(task, "no file");
+    }
+    fprintf(file, "%d\n", (int)getpid());
+    fflush(file);
+    while (!wherry_task_cancelled(task)) {
+        poll(NULL, 0, 2);
+    }
+    fprintf(file, "cleaned up\n");
+    fclose(file);
+    return wherry_task_fail(task, "cancelled, as asked");
 }
 
 /* Leaves a grandchild behind that ignores everything but SIGKILL; answers its pid. */
@@ -99,4 +118,4 @@ static wherry_err litter(wherry_task *task) {
 WHERRY_PLUGIN({"add", add, "add(a, b)"}, {"scaled", scaled, "scaled(value, scale=2, unit='m')"},
               {"fail", fail, NULL}, {"again", again, NULL}, {"crash", crash, NULL},
               {"leave", leave, NULL}, {"whoami", whoami, NULL}, {"litter", litter, NULL},
-              {"hold", hold, NULL});
+              {"hold", hold, NULL}, {"polite", polite, NULL});
