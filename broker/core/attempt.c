@@ -92,10 +92,10 @@ static void attempt_go_back(struct engine *engine, uint32_t index, bool stored) 
         task->flags &= (uint16_t)~TASK_STARTED;
         stored = true;
     }
+    lane_return(engine, index); /* first: what is stored must not look like a task that has ended */
     if (stored) {
         persist_task(engine, index);
     }
-    lane_return(engine, index);
 }
 
 void attempt_return(struct engine *engine, uint32_t index) {
