@@ -94,6 +94,12 @@ static struct sim_task *application_some_task(struct sim_client *client) {
     return checker->tasks[checker->count - 1 - rng_below(&client->rng, recent)];
 }
 
+/* Whatever is its own and accepted, and whatever others submitted to be kept. */
+static bool application_may_ask(const struct sim_client *client, const struct sim_task *task) {
+    bool own = task->client == client->index && task->client_life == client->life;
+    return own ? task->accepted : (task->flags & TASK_KEEP) != 0;
+}
+
 static void application_cancel(struct sim_client *client) {
     struct sim_task *task = application_some_task(client);
     if (task == NULL || task->finished) {
@@ -102,7 +108,7 @@ static void application_cancel(struct sim_client *client) {
     bool own = task->client == client->index && task->client_life == client->life;
     if (own && sim_rng_chance(&client->rng, 500)) {
         sim_client_cancel(client, task);
-    } else if (own || (task->flags & TASK_KEEP) != 0) {
+    } else if (application_may_ask(client, task)) {
         task->cancel_asked = true;
         sim_client_ask(client, WIRE_TASK_CANCEL, task->id, 10000);
     }
@@ -113,7 +119,8 @@ static void application_ask(struct sim_client *client) {
                                            WIRE_WAITING,   WIRE_STATUS,    WIRE_POOL_SHOW};
     enum wire_verb verb = verbs[rng_below(&client->rng, sizeof verbs / sizeof verbs[0])];
     struct sim_task *task = application_some_task(client);
-    struct task_id id = task != NULL ? task->id : (struct task_id){.session = 1, .number = 1};
+    bool may = task != NULL && application_may_ask(client, task);
+    struct task_id id = may ? task->id : (struct task_id){.session = 1, .number = 1};
     int64_t timeout_ms = sim_rng_chance(&client->rng, 300) ? 0
                                                            : sim_rng_skewed(&client->rng, 1, 20000);
     sim_client_ask(client, verb, id, timeout_ms);
@@ -147,7 +154,8 @@ static void application_tidy(struct sim_client *client) {
     struct sim_checker *checker = &client->sim->checker;
     for (uint32_t i = 0; i < checker->count; i++) {
         struct sim_task *task = checker->tasks[i];
-        if (task->nowhere && !task->finished && !task->cancel_settled) {
+        if (task->nowhere && !task->finished && !task->cancel_settled &&
+            application_may_ask(client, task)) {
             task->cancel_asked = true;
             if (sim_client_ask(client, WIRE_TASK_CANCEL, task->id, 10000) == NULL) {
                 return;

@@ -52,6 +52,9 @@ void checker_broker_crashed(struct sim_checker *checker) {
             task->recorded = false;
             task->excused = task->excused || task->orphan || (task->flags & TASK_ONCE) != 0;
         }
+        if ((task->flags & TASK_NO_RESULT) != 0) {
+            task->excused = true; /* finished for its client, and nobody submits it again */
+        }
     }
 }
 

@@ -212,6 +212,11 @@ void sim_client_goodbye(struct sim_client *client) {
 
 /* ---- the application's calls ------------------------------------------------------------------ */
 
+static void client_release(void *data, void *hint) {
+    (void)hint;
+    free(data);
+}
+
 struct sim_task *sim_client_submit(struct sim_client *client, const struct sim_submit *submit) {
     struct sim *sim = client->sim;
     struct sim_task *task = checker_task_add(&sim->checker, client, submit);
@@ -226,10 +231,11 @@ struct sim_task *sim_client_submit(struct sim_client *client, const struct sim_s
         .wait_ms = submit->wait_ms,
     };
     struct task_id id;
-    wherry_err err = session_submit(client->session, &lane, (struct wire_part){payload, size, NULL, NULL},
-                                    task, sim->world.now_us, &id);
-    free(payload);
+    struct wire_part part = {payload, size, client_release, NULL};
+    wherry_err err =
+        session_submit(client->session, &lane, part, task, sim->world.now_us, &id);
     if (err != WHERRY_OK) {
+        free(payload);
         checker_task_undo(&sim->checker, task);
         return NULL;
     }

@@ -348,6 +348,8 @@ static void net_arrive(struct net *net, route_id id, net_node node, enum net_way
     world_hash(net->world, &net->world->now_us, sizeof net->world->now_us);
     world_hash(net->world, &id, sizeof id);
     world_hash(net->world, view.frames[0].data, view.frames[0].size);
+    world_say(net->world, "%s %s %s (route %u)", spot->name, way == NET_UP ? ">" : "<",
+              wire_type_name((enum wire_type)message->type), (unsigned)id);
     if (net->tap != NULL) {
         net->tap(net->tap_context, node, way, &view);
     }

@@ -16,6 +16,22 @@ static void puppet_send(struct puppet *puppet, struct wire_out *out) {
     wire_out_fini(out);
 }
 
+void puppet_plain(struct puppet *puppet, enum wire_type type) {
+    struct wire_out out;
+    wire_out_init(&out);
+    wire_put_plain(&out, type, 0);
+    puppet_send(puppet, &out);
+}
+
+static void puppet_beat(void *subject, uint64_t argument) {
+    struct puppet *puppet = subject;
+    struct world *world = &puppet->sim->world;
+    if (!puppet->silent && puppet->seen[WIRE_HELLO_OK] > 0) {
+        puppet_plain(puppet, WIRE_BEAT);
+    }
+    world_at(world, world->now_us + (int64_t)TIME_BEAT_MS * 1000, puppet_beat, puppet, argument);
+}
+
 struct puppet *puppet_add(struct sim *sim, const char *name) {
     CHECK(sim->puppet_count < SIM_PUPPETS_MAX);
     struct puppet *puppet = calloc(1, sizeof *puppet);
@@ -26,6 +42,7 @@ struct puppet *puppet_add(struct sim *sim, const char *name) {
     memset(puppet->secret, (int)sim->puppet_count, sizeof puppet->secret);
     puppet->node = net_node_add(sim->net, name, SIM_PUPPET_MACHINE + sim->puppet_count, puppet);
     puppet->generation = 1;
+    puppet_beat(puppet, 0);
     return puppet;
 }
 
@@ -40,13 +57,6 @@ void puppet_open(struct puppet *puppet) {
     net_open(puppet->sim->net, puppet->node);
     memset(puppet->seen, 0, sizeof puppet->seen);
     puppet->token_count = 0;
-}
-
-void puppet_plain(struct puppet *puppet, enum wire_type type) {
-    struct wire_out out;
-    wire_out_init(&out);
-    wire_put_plain(&out, type, 0);
-    puppet_send(puppet, &out);
 }
 
 static bool puppet_greeted(const struct puppet *puppet) {

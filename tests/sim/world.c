@@ -121,6 +121,17 @@ void world_note(struct world *world, const char *format, ...) {
     }
 }
 
+void world_say(const struct world *world, const char *format, ...) {
+    if (world->tracing) {
+        va_list arguments;
+        va_start(arguments, format);
+        fprintf(stderr, "[%11.3f ms]     ", (double)world->now_us / 1000.0);
+        vfprintf(stderr, format, arguments);
+        fputc('\n', stderr);
+        va_end(arguments);
+    }
+}
+
 void world_fail(struct world *world, const char *format, ...) {
     if (world->failure[0] != '\0') {
         return;

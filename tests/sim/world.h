@@ -50,6 +50,9 @@ int64_t world_next_us(const struct world *world); /* INT64_MAX: nothing planned 
 /* Note what happened: into the hash, and to stderr when tracing. */
 void world_note(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* For people alone: only when tracing, and not hashed. */
+void world_say(const struct world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void world_hash(struct world *world, const void *data, size_t size);
 /* A broken promise: the first one is kept; the run ends with it. */
 void world_fail(struct world *world, const char *format, ...)

@@ -7,14 +7,6 @@ static uint64_t ready(const struct sim *s) {
     return sim_broker_counts(&s->broker).ready;
 }
 
-/* A child says hello again with the result of a delivery in its hands. */
-static void hello_with_result(struct cast *worker, const struct puppet_delivery *delivery) {
-    struct bytes payload = BYTES_EMPTY;
-    struct wire_held held = puppet_held(&payload, delivery);
-    puppet_child_hello(worker->child, worker->host, 0, &held, 1);
-    bytes_free(&payload);
-}
-
 /* The host says hello again: its child is alive, and runs `running` (NULL: nothing). */
 static void announce(struct cast *worker, const struct puppet_delivery *running) {
     struct wire_attempt attempt;
@@ -83,7 +75,7 @@ void returned_redelivery_lets_no_old_result_in(struct sim *s) {
     cast_deliver(s, &first, 2, 1);
     first.child->started += 1;
     struct puppet_delivery old = *cast_newest(&first);
-    scene_wait(s, 8000); /* the host is silent */
+    first.host->silent = true;
     UNTIL(s, ready(s) == 1);
     struct cast second = cast_worker(s, "second", "second.0");
     puppet_credit(second.child, 1);
@@ -92,7 +84,7 @@ void returned_redelivery_lets_no_old_result_in(struct sim *s) {
     UNTIL(s, ready(s) == 1);
     first.host->session += 100;
     puppet_host_hello(first.host, false, NULL, 0);
-    hello_with_result(&first, &old);
+    cast_hello_with(&first, &old);
     NEVER(s, 1000, first.client->results[2] > 0 || ready(s) != 1);
 }
 
@@ -110,11 +102,11 @@ void unannounced_then_second_crash_is_fenced_by_floor(struct sim *s) {
     second.child->started = 1;
     restart(s);
     announce(&first, NULL);
-    hello_with_result(&first, &old);
+    cast_hello_with(&first, &old);
     puppet_client_hello(first.client, true);
     NEVER(s, 1000, first.client->results[2] > 0);
     announce(&second, cast_newest(&second));
-    hello_with_result(&second, cast_newest(&second));
+    cast_hello_with(&second, cast_newest(&second));
     UNTIL(s, first.client->results[2] == 1);
     UNTIL(s, puppet_named(second.child, cast_newest(&second)->token));
 }
@@ -139,11 +131,11 @@ void held_alone_does_not_decide(struct sim *s) {
     second.child->started = 1;
     restart(s);
     announce(&first, NULL);
-    hello_with_result(&first, &old);
+    cast_hello_with(&first, &old);
     puppet_client_hello(first.client, true);
     NEVER(s, 1000, first.client->results[2] > 0);
     announce(&second, cast_newest(&second));
-    hello_with_result(&second, cast_newest(&second));
+    cast_hello_with(&second, cast_newest(&second));
     UNTIL(s, first.client->results[2] == 1);
 }
 

@@ -128,7 +128,7 @@ void delayed_report_voids_nothing_new(struct sim *s) {
     cast.child->started += 1;
     puppet_gate(cast.host, 0, cast.child->generation - 1, 0);
     NEVER(s, 5000, ready(s) > 0 || cast.child->seen[WIRE_LEASE_LOST] > 0);
-    puppet_result(cast.child, cast_newest(&cast), WIRE_DONE);
+    cast_hello_with(&cast, cast_newest(&cast)); /* the late hello took its route away */
     UNTIL(s, cast.client->results[2] == 1);
 }
 
@@ -138,12 +138,9 @@ void child_hello_before_host_hello_keeps_good_work(struct sim *s) {
     cast.child->started += 1;
     broker_crash(s, STORE_FATE_KEPT);
     broker_start(s);
-    struct bytes payload = BYTES_EMPTY;
-    struct wire_held held = puppet_held(&payload, cast_newest(&cast));
-    puppet_child_hello(cast.child, cast.host, 0, &held, 1);
-    bytes_free(&payload);
+    cast_hello_with(&cast, cast_newest(&cast));
     puppet_client_hello(cast.client, true);
-    UNTIL(s, puppet_named(cast.child, held.token));
+    UNTIL(s, puppet_named(cast.child, cast_newest(&cast)->token));
     EXPECT(s, cast.child->seen[WIRE_LEASE_LOST] == 0);
     UNTIL(s, cast.client->results[2] == 1);
     EXPECT(s, cast.client->result_status[2] == WIRE_DONE);
@@ -162,8 +159,7 @@ void running_child_before_its_host_is_not_told_to_stop(struct sim *s) {
     struct puppet_place place = {0, true, cast.child->generation, cast.child->started, &running, 1};
     puppet_host_hello(cast.host, true, &place, 1);
     cast.child->generation++;
-    puppet_credit(cast.child, cast.child->started + 1);
-    puppet_result(cast.child, cast_newest(&cast), WIRE_DONE);
+    cast_hello_with(&cast, cast_newest(&cast));
     UNTIL(s, puppet_named(cast.child, cast_newest(&cast)->token));
     puppet_client_hello(cast.client, true);
     UNTIL(s, cast.client->results[2] == 1);
@@ -179,7 +175,7 @@ void old_tasks_wait_until_every_host_has_announced(struct sim *s) {
     puppet_credit(second.child, 8);
     puppet_client_hello(cast.client, true);
     NEVER(s, 1000, second.child->delivery_count > 0);
-    puppet_submit(cast.client, 3, 1, &(struct puppet_lane){0});
+    puppet_submit(cast.client, 3, 1, &(struct puppet_lane){.flags = TASK_KEEP}); /* its own lane */
     UNTIL(s, second.child->delivery_count == 1);
     EXPECT(s, second.child->deliveries[0].id.number == 3);
     second.child->started = 1;

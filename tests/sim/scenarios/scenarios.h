@@ -96,6 +96,8 @@ struct cast cast_worker(struct sim *s, const char *host, const char *child);
 /* Submits `count` tasks from number `first`, and has them delivered to the child in one lane that is known to be
  * quick: delivery i is child->deliveries[i]. `first` must be above 1: number 1 measures the lane. */
 void cast_deliver(struct sim *s, struct cast *cast, uint64_t first, uint64_t count);
+/* The child says hello again, with the result of a delivery in its hands. */
+void cast_hello_with(struct cast *worker, const struct puppet_delivery *delivery);
 /* The newest delivery. */
 const struct puppet_delivery *cast_newest(const struct cast *cast);
 

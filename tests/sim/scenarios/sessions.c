@@ -101,6 +101,7 @@ void expired_session_is_not_resumed_as_new(struct sim *s) {
     struct puppet *c = client_of(s, "client");
     puppet_submit(c, 1, 3, &(struct puppet_lane){0});
     UNTIL(s, c->answer[3] == PUPPET_ACCEPTED);
+    c->silent = true;
     scene_wait(s, 100 * 1000);
     puppet_client_hello(c, true);
     EXPECT(s, c->seen[WIRE_SESSION_LOST] == 1 && c->seen[WIRE_HELLO_OK] == 0);
@@ -207,6 +208,7 @@ void silent_session_ends_and_its_queued_tasks_go_on(struct sim *s) {
     struct puppet *c = client_of(s, "client");
     puppet_submit(c, 1, 3, &(struct puppet_lane){0});
     UNTIL(s, c->answer[3] == PUPPET_ACCEPTED);
+    c->silent = true;
     scene_wait(s, 85 * 1000);
     EXPECT(s, sim_broker_counts(&s->broker).sessions == 1);
     scene_wait(s, 10 * 1000);

@@ -53,6 +53,13 @@ void cast_deliver(struct sim *s, struct cast *cast, uint64_t first, uint64_t cou
     UNTIL(s, child->delivery_count == count);
 }
 
+void cast_hello_with(struct cast *worker, const struct puppet_delivery *delivery) {
+    struct bytes payload = BYTES_EMPTY;
+    struct wire_held held = puppet_held(&payload, delivery);
+    puppet_child_hello(worker->child, worker->host, 0, &held, 1);
+    bytes_free(&payload);
+}
+
 const struct puppet_delivery *cast_newest(const struct cast *cast) {
     return &cast->child->deliveries[cast->child->delivery_count - 1];
 }
