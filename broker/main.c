@@ -44,7 +44,7 @@ static void raise_file_limit(void) {
 }
 
 static void engine_open(struct house *house) {
-    struct engine_config config;
+    struct engine_config config = {0};
     engine_config_init(&config);
     config.epoch = house->identity.epoch;
     memcpy(config.store_uuid, house->identity.uuid, sizeof config.store_uuid);
