@@ -125,6 +125,86 @@ struct peer *peer_join(struct sandbox *box, const char *endpoint, uint64_t sessi
     return peer;
 }
 
+static const uint8_t peer_secret[WIRE_SECRET_SIZE] = {9};
+
+struct peer *peer_host(struct sandbox *box, const char *endpoint, uint64_t session,
+                       const char *function) {
+    struct wire_out out;
+    struct wire_hello hello = {
+        .peer = WIRE_HOST,
+        .version_min = WIRE_VERSION_MIN,
+        .version_max = WIRE_VERSION_MAX,
+        .session = session,
+        .secret = {peer_secret, sizeof peer_secret},
+        .label = span_of_text("host"),
+        .pid = getpid(),
+        .pool = span_of_text("default"),
+        .processes = 1,
+    };
+    struct peer *peer = peer_open(box, endpoint);
+    wire_out_init(&out);
+    wire_hello_begin(&out, &hello, 1, 0);
+    wire_hello_function(&out, span_of_text(function));
+    wire_hello_end(&out);
+    peer_send(peer, &out);
+    wire_out_fini(&out);
+    peer_expect(peer, WIRE_HELLO_OK);
+    return peer;
+}
+
+struct peer *peer_child(struct sandbox *box, const char *endpoint, uint64_t session,
+                        uint64_t host_session) {
+    struct wire_out out;
+    struct wire_hello hello = {
+        .peer = WIRE_CHILD,
+        .version_min = WIRE_VERSION_MIN,
+        .version_max = WIRE_VERSION_MAX,
+        .session = session,
+        .secret = {peer_secret, sizeof peer_secret},
+        .parent = host_session,
+        .label = span_of_text("child"),
+        .pid = getpid(),
+    };
+    struct peer *peer = peer_open(box, endpoint);
+    wire_out_init(&out);
+    wire_hello_begin(&out, &hello, 0, 0);
+    wire_hello_end(&out);
+    peer_send(peer, &out);
+    peer_expect(peer, WIRE_HELLO_OK);
+    wire_put_credit(&out, &(struct wire_credit){.generation = 1, .up_to = 10, .started = 0});
+    peer_send(peer, &out);
+    wire_out_fini(&out);
+    return peer;
+}
+
+void peer_submit(struct peer *peer, uint64_t number, const char *function,
+                 struct wire_part payload) {
+    struct wire_out out;
+    wire_out_init(&out);
+    wire_submit_begin(&out, &(struct wire_submit){
+                                .slot = id_slot_of_name(span_of_text("default")),
+                                .flags = SUBMIT_WANT_ACK,
+                                .queue = span_of_text("default"),
+                                .function = span_of_text(function),
+                            });
+    wire_submit_item(&out, number, payload, NULL);
+    wire_submit_end(&out);
+    peer_send(peer, &out);
+    wire_out_fini(&out);
+}
+
+void peer_answer(struct peer *child, uint64_t epoch, const struct wire_deliver_item *item,
+                 uint64_t counter) {
+    struct wire_out out;
+    wire_out_init(&out);
+    wire_results_begin(&out, epoch);
+    wire_results_item(&out, item->index, counter, WIRE_DONE,
+                      (struct wire_part){.data = item->payload.data, .size = item->payload.size});
+    wire_results_end(&out, (struct wire_credit){.generation = 1, .up_to = 20, .started = 1}, 10);
+    peer_send(child, &out);
+    wire_out_fini(&out);
+}
+
 void peer_check_served(struct peer *peer) {
     struct wire_out out;
     wire_out_init(&out);

@@ -26,6 +26,17 @@ const struct wire_message *peer_expect(struct peer *peer, enum wire_type type);
 void peer_hello(struct peer *peer, uint64_t session, uint32_t version_min, uint32_t version_max);
 /* Hello and HELLO_OK. */
 struct peer *peer_join(struct sandbox *box, const char *endpoint, uint64_t session);
+
+/* A worker host that offers `function` in pool `default`, and its only child with room for ten. */
+struct peer *peer_host(struct sandbox *box, const char *endpoint, uint64_t session,
+                       const char *function);
+struct peer *peer_child(struct sandbox *box, const char *endpoint, uint64_t session,
+                        uint64_t host_session);
+/* One task for pool `default`. */
+void peer_submit(struct peer *peer, uint64_t number, const char *function, struct wire_part payload);
+/* The child answers the delivery with the same payload. */
+void peer_answer(struct peer *child, uint64_t epoch, const struct wire_deliver_item *item,
+                 uint64_t counter);
 /* A beat and its answer: the broker still serves this peer. */
 void peer_check_served(struct peer *peer);
 
