@@ -95,10 +95,11 @@ bool task_id_from_text(const char *text, struct task_id *out) {
         high = high << 5 | low >> 59;
         low = low << 5 | (uint64_t)digit;
     }
-    if (text[ID_TEXT_SIZE - 1] != '\0') {
+    struct task_id id = id_of_halves(high, low);
+    if (text[ID_TEXT_SIZE - 1] != '\0' || id.slot >= ID_SLOTS) {
         return false;
     }
-    *out = id_of_halves(high, low);
+    *out = id;
     return true;
 }
 

@@ -55,7 +55,7 @@ static void text_and_wire_forms_come_back_unchanged(void **state) {
     rng_init(&rng, 7);
     for (int i = 0; i < 10000; i++) {
         uint64_t low = rng_next(&rng);
-        struct task_id id = id_of(rng_next(&rng), (uint16_t)(low >> 48), low & 0xffffffffffff);
+        struct task_id id = id_of(rng_next(&rng), (uint16_t)(low >> 52), low & 0xffffffffffff);
         char text[ID_TEXT_SIZE];
         uint8_t wire[ID_WIRE_SIZE];
         struct task_id back;
