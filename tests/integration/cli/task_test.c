@@ -110,9 +110,11 @@ static void a_function_that_nobody_offers_says_so_while_it_waits(void **state) {
 static void unknown_and_malformed_ids_differ(void **state) {
     struct broker *broker = house(*state);
     struct program *unknown = program_run(*state, 3, "wherry", "result", "--broker",
-                                          broker->endpoint, "0123456789abcdefghjkmnpqrs", NULL);
-    assert_says(program_stderr(unknown), "0123456789abcdefghjkmnpqrs");
+                                          broker->endpoint, "5zkbvqmbqhxwq0cng000000001", NULL);
+    assert_says(program_stderr(unknown), "5zkbvqmbqhxwq0cng000000001");
     program_run(*state, 2, "wherry", "result", "--broker", broker->endpoint, "no-id", NULL);
+    program_run(*state, 2, "wherry", "result", "--broker", broker->endpoint,
+                "zzzzzzzzzzzzzzzzzzzzzzzzzz", NULL);
 }
 
 static void a_full_queue_is_exit_6_at_once_or_when_the_time_is_over(void **state) {

@@ -63,7 +63,7 @@ static void wrong_flags_and_values_are_refused_in_one_line(void **state) {
         {{"submit"}, "FUNCTION"},
         {{"result"}, "ID"},
         {{"result", "a", "b"}, "b"},
-        {{"submit", "--wiat", "f"}, "did you mean --wait?"},
+        {{"submit", "--tiemout", "1", "f"}, "did you mean --timeout?"},
         {{"submit", "--timeout", "soon", "f"}, "--timeout soon"},
         {{"submit", "--timeout", "-1", "f"}, "--timeout"},
         {{"submit", "--timeout", "99999999999999", "f"}, "--timeout"},
