@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Ages: a few marks "arrival number n was at time t". They give the age of a queue's oldest task without a time
- * in every task. When the table is full every second mark goes: old ages get coarser, never wrong by more
- * than the gap between two marks. */
+ * Ages: a few marks "arrival number n was at time t". They give the age of a queue's oldest task
+ * without a time in every task. When the table is full every second mark goes: old ages get
+ * coarser, never wrong by more than the gap between two marks. */
 #ifndef WHERRY_AGES_H
 #define WHERRY_AGES_H
 

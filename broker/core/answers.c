@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Answers: sorted arrays; see answers.h. A client that gets its answers in order has one run, whatever
- * the rate. The worst case, every second number refused, is bounded by the window. */
+ * Answers: sorted arrays; see answers.h. A client that gets its answers in order has one run,
+ * whatever the rate. The worst case, every second number refused, is bounded by the window. */
 #include "broker/core/answers.h"
 
 #include "common/check.h"
@@ -52,8 +52,7 @@ void runs_add_slow(struct runs *runs, uint64_t number) {
         return;
     }
     bool joins_above = at < runs->count && runs->items[at].first == number + 1;
-    bool joins_below =
-        at > 0 && runs->items[at - 1].first + runs->items[at - 1].count == number;
+    bool joins_below = at > 0 && runs->items[at - 1].first + runs->items[at - 1].count == number;
     if (joins_below && joins_above) {
         runs->items[at - 1].count += 1 + runs->items[at].count;
         runs_remove(runs, at, 1);

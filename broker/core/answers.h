@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Answers: which numbers of a stream were answered, above its `acked`: plain OKs as runs, other answers
- * singly. This is what recognises a repeated request, and what EXPIRED may be said of. */
+ * Answers: which numbers of a stream were answered, above its `acked`: plain OKs as runs, other
+ * answers singly. This is what recognises a repeated request, and what EXPIRED may be said of. */
 #ifndef WHERRY_ANSWERS_H
 #define WHERRY_ANSWERS_H
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Attempts: see attempt.h. Every way back to the queue goes through attempt_go_back(), so that a cancelled
- * task cannot slip back into its lane, and a fence is stored in the same batch as the counters.
+ * Attempts: see attempt.h. Every way back to the queue goes through attempt_go_back(), so that a
+ * cancelled task cannot slip back into its lane, and a fence is stored in the same batch as the
+ * counters.
  *
- * What distinguishes the ways is whether user code may have run: only then is there a fence, because only
- * then can a late result exist. */
+ * What distinguishes the ways is whether user code may have run: only then is there a fence,
+ * because only then can a late result exist. */
 #include "broker/core/attempt.h"
 
 #include "broker/core/cancel.h"
@@ -125,8 +126,8 @@ void attempt_lose(struct engine *engine, uint32_t index, uint32_t cause, struct 
     note_task(engine, LOG_WARN, "lease lost", index, token, " host=\"%.*s\" count=%u why=\"%.*s\"",
               (int)host->label.size, (const char *)host->label.data, cold->leases_lost,
               (int)why.size, (const char *)why.data);
-    struct wire_failure failure = {.code = WHERRY_E_LOST, .cause = cause, .text = why,
-                                   .host = host->label, .pid = host->pid};
+    struct wire_failure failure = {
+        .code = WHERRY_E_LOST, .cause = cause, .text = why, .host = host->label, .pid = host->pid};
     uint32_t lost = cold->leases_lost;
     attempt_detach(engine, index);
     attempt_fence(engine, index, token);
@@ -161,7 +162,8 @@ static struct span attempt_death_text(const struct event_death *death, char *out
     const char *text = (const char *)death->text.data;
     int size = snprintf(out, ATTEMPT_TEXT, "%s %" PRId64 "%s%.*s", what, death->cause_number,
                         tail > 0 ? ": " : "", tail, tail > 0 ? text + death->text.size - tail : "");
-    return (struct span){(const uint8_t *)out, size < ATTEMPT_TEXT ? (size_t)size : ATTEMPT_TEXT - 1};
+    return (struct span){(const uint8_t *)out,
+                         size < ATTEMPT_TEXT ? (size_t)size : ATTEMPT_TEXT - 1};
 }
 
 void attempt_crash(struct engine *engine, uint32_t index, const struct event_death *death) {
@@ -220,7 +222,8 @@ static void attempt_retry(struct engine *engine, uint32_t index, struct token to
     struct queue *queue = queue_at(engine, lane_at(engine, task->lane)->queue);
     task->state = TASK_WAITING;
     task->flags &= (uint16_t)~TASK_STARTED;
-    cold->timer = timer_start(&engine->mono, engine->now.mono_us + delay_ms * 1000, TIMER_TASK, index);
+    cold->timer =
+        timer_start(&engine->mono, engine->now.mono_us + delay_ms * 1000, TIMER_TASK, index);
     queue_count(engine, queue->index, task->payload_size);
     queue->waiting++;
     engine->counts.waiting_retry++;
@@ -256,8 +259,9 @@ void attempt_await_result(struct engine *engine, uint32_t index) {
     struct cold *cold = cold_of(engine, index);
     timer_stop(&engine->mono, &cold->timer);
     cold->answered = true;
-    cold->timer = timer_start(&engine->mono, engine->now.mono_us + (int64_t)TIME_ANSWERED_WAIT_MS * 1000,
-                              TIMER_TASK, index);
+    cold->timer =
+        timer_start(&engine->mono, engine->now.mono_us + (int64_t)TIME_ANSWERED_WAIT_MS * 1000,
+                    TIMER_TASK, index);
 }
 
 void attempt_timer(struct engine *engine, uint32_t index) {

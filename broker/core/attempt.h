@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Attempt: one run of a task by a child, known by its token; how it ends, and what it may still say.
+ * Attempt: one run of a task by a child, known by its token; how it ends, and what it may still
+ * say.
  *
  *     LEASED ──answer──> terminal, or WAITING (it asked for another try)
  *            ──return──> BACK          not started: nothing is counted, nothing fenced
- *            ──lose────> BACK          started, its lease is lost: counted apart, fenced;  10th: LOST
- *            ──crash───> BACK          it was running when its process died: counted, fenced;  3rd: FAILED
- *            ──drain───> BACK          stopped on purpose: fenced, not counted
+ *            ──lose────> BACK          started, its lease is lost: counted apart, fenced;  10th:
+ * LOST ──crash───> BACK          it was running when its process died: counted, fenced;  3rd:
+ * FAILED ──drain───> BACK          stopped on purpose: fenced, not counted
  *
- * Fenced: results of this token or an older one are refused for ever (rules §4.2). A cancelled task ends
- * CANCELLED wherever it would go back. */
+ * Fenced: results of this token or an older one are refused for ever (rules §4.2). A cancelled task
+ * ends CANCELLED wherever it would go back. */
 #ifndef WHERRY_ATTEMPT_H
 #define WHERRY_ATTEMPT_H
 
@@ -17,8 +18,8 @@
 
 struct engine;
 
-/* May an attempt with this token still speak for the task? Its current one; or, if the task has none,
- * one above its fence that is announced (`held`) or above the floor. */
+/* May an attempt with this token still speak for the task? Its current one; or, if the task has
+ * none, one above its fence that is announced (`held`) or above the floor. */
 bool attempt_judge(const struct engine *engine, uint32_t task, struct token token);
 
 /* A ready task is leased again to the place that announced it. */

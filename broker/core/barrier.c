@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Barrier: see barrier.h. Held effects stand in two lists, one a batch, and leave in the order in which they
- * were made. Whoever needs an order across batches (deliveries to one child) asks for the newest batch that
- * it has ever asked for. */
+ * Barrier: see barrier.h. Held effects stand in two lists, one a batch, and leave in the order in
+ * which they were made. Whoever needs an order across batches (deliveries to one child) asks for
+ * the newest batch that it has ever asked for. */
 #include "broker/core/barrier.h"
 
 #include "broker/core/persist.h"

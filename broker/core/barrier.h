@@ -5,8 +5,9 @@
  *     committed ──< in flight: being committed >── open: takes PUTs and DELETEs
  *                   effects held for it            effects held for it
  *
- * At most one batch is in flight. Effects name the newest batch that changed what they depend on; those
- * of a committed one pass at once. With a store that keeps nothing no batch is ever opened. */
+ * At most one batch is in flight. Effects name the newest batch that changed what they depend on;
+ * those of a committed one pass at once. With a store that keeps nothing no batch is ever opened.
+ */
 #ifndef WHERRY_BARRIER_H
 #define WHERRY_BARRIER_H
 
@@ -16,10 +17,10 @@ struct engine;
 
 struct barrier {
     uint64_t committed;
-    uint64_t open;   /* committed + 1, or + 2 while one is in flight */
-    bool dirty;      /* the open batch holds changes */
-    uint64_t bytes;  /* of the open batch */
-    struct effects held[2]; /* by batch mod 2 */
+    uint64_t open;             /* committed + 1, or + 2 while one is in flight */
+    bool dirty;                /* the open batch holds changes */
+    uint64_t bytes;            /* of the open batch */
+    struct effects held[2];    /* by batch mod 2 */
     uint64_t first_arrival[2]; /* tasks from here on are in that batch */
 };
 

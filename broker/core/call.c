@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Calls; see call.h. A task is found by its id alone, but only its own session may wait for it or cancel it,
- * unless it was submitted with KEEP, or its session has ended and nobody owns it any more.
+ * Calls; see call.h. A task is found by its id alone, but only its own session may wait for it or
+ * cancel it, unless it was submitted with KEEP, or its session has ended and nobody owns it any
+ * more.
  *
- * EXPIRED is said only of numbers that were answered. Asking about a number of one's own that never arrived settles
- * it: NEVER is recorded, so that a late copy of the submit is a duplicate. */
+ * EXPIRED is said only of numbers that were answered. Asking about a number of one's own that never
+ * arrived settles it: NEVER is recorded, so that a late copy of the submit is a duplicate. */
 #include "broker/core/call.h"
 
 #include "broker/core/cancel.h"

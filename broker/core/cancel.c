@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Cancel: see cancel.h. The order goes to the host of the attempt, by its token, so that it can meet nobody
- * else; if the delivery had not started, the host's closed gate gives it back, and the way back ends it. */
+ * Cancel: see cancel.h. The order goes to the host of the attempt, by its token, so that it can
+ * meet nobody else; if the delivery had not started, the host's closed gate gives it back, and the
+ * way back ends it. */
 #include "broker/core/cancel.h"
 
 #include "broker/core/attempt.h"
@@ -40,9 +41,9 @@ static void cancel_leased(struct engine *engine, uint32_t index) {
     persist_task(engine, index);
     cancel_signal(engine, index, SIGNAL_TERM);
     if (!cold->answered) {
-        cold->timer = timer_start(&engine->mono,
-                                  engine->now.mono_us + (int64_t)TIME_KILL_AFTER_MS * 1000,
-                                  TIMER_TASK, index);
+        cold->timer =
+            timer_start(&engine->mono, engine->now.mono_us + (int64_t)TIME_KILL_AFTER_MS * 1000,
+                        TIMER_TASK, index);
     }
 }
 
@@ -60,7 +61,8 @@ void cancel_number(struct engine *engine, uint32_t stream, uint64_t number) {
     uint32_t entry = stream_entry(stream_at(engine, stream), number);
     if ((entry & INDEX_WAITER) != 0) {
         waiter_drop(engine, entry & ~INDEX_WAITER);
-        submit_refuse(engine, stream, number, WHERRY_E_CANCELLED, "cancelled before it was accepted");
+        submit_refuse(engine, stream, number, WHERRY_E_CANCELLED,
+                      "cancelled before it was accepted");
     } else if (entry != 0) {
         cancel_task(engine, entry);
     }
@@ -73,7 +75,6 @@ void cancel_kill(struct engine *engine, uint32_t index) {
 
 void cancel_remind(struct engine *engine, uint32_t index) {
     if ((task_at(engine, index)->flags & TASK_CANCEL) != 0) {
-        cancel_signal(engine, index,
-                      cold_find(engine, index)->killed ? SIGNAL_KILL : SIGNAL_TERM);
+        cancel_signal(engine, index, cold_find(engine, index)->killed ? SIGNAL_KILL : SIGNAL_TERM);
     }
 }

@@ -4,9 +4,9 @@
  *
  *     waiting anywhere   CANCELLED at once
  *     parked             answered CANCELLED; it was never in the queue
- *     leased             the request is stored, then SIGTERM to the attempt, SIGKILL after 5 s. Its end counts:
- *                        a success stays a success, everything else becomes CANCELLED
- *     terminal           nothing changes */
+ *     leased             the request is stored, then SIGTERM to the attempt, SIGKILL after 5 s. Its
+ * end counts: a success stays a success, everything else becomes CANCELLED terminal nothing changes
+ */
 #ifndef WHERRY_CANCEL_H
 #define WHERRY_CANCEL_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Children: rings, generations and credit; see children.h. One rule decides everything about generations:
- * seeing a newer one voids what lies above the number that its report calls started, whatever its own
- * generation, and nothing older than the newest seen ever voids anything. */
+ * Children: rings, generations and credit; see children.h. One rule decides everything about
+ * generations: seeing a newer one voids what lies above the number that its report calls started,
+ * whatever its own generation, and nothing older than the newest seen ever voids anything. */
 #include "broker/core/children.h"
 
 #include "broker/core/attempt.h"
@@ -43,8 +43,7 @@ uint64_t children_work_ns(const struct engine *engine, const struct child *child
     uint64_t work = 0;
     for (uint32_t i = 0; i < CHILD_LOADS; i++) {
         if (child->loads[i].lane != 0) {
-            work += child->loads[i].count *
-                    lane_estimate_ns(lane_at(engine, child->loads[i].lane));
+            work += child->loads[i].count * lane_estimate_ns(lane_at(engine, child->loads[i].lane));
         }
     }
     return work;
@@ -208,7 +207,8 @@ void children_touch(struct engine *engine, uint32_t index) {
     struct child *child = child_at(engine, index);
     if (!child->due) {
         child->due = true;
-        list_append(&engine->children_due, &engine->children, offsetof(struct child, in_due), index);
+        list_append(&engine->children_due, &engine->children, offsetof(struct child, in_due),
+                    index);
     }
 }
 
@@ -227,7 +227,8 @@ static void child_join_free(struct engine *engine, struct child *child) {
     queue->free_children++;
     child->free = true;
     if (host->free.count == 1) {
-        list_append(&queue->free_hosts, &engine->hosts, offsetof(struct host, in_free), host->index);
+        list_append(&queue->free_hosts, &engine->hosts, offsetof(struct host, in_free),
+                    host->index);
     }
 }
 
@@ -238,7 +239,8 @@ static void child_leave_free(struct engine *engine, struct child *child) {
     queue->free_children--;
     child->free = false;
     if (host->free.count == 0) {
-        list_remove(&queue->free_hosts, &engine->hosts, offsetof(struct host, in_free), host->index);
+        list_remove(&queue->free_hosts, &engine->hosts, offsetof(struct host, in_free),
+                    host->index);
     }
 }
 
@@ -247,7 +249,8 @@ void children_update(struct engine *engine, uint32_t index) {
     bool usable = child_is_usable(engine, child);
     bool idle = usable && child->leased == 0;
     if (idle != child->idle) {
-        queue_at(engine, host_at(engine, child->host)->queue)->idle_children += idle ? 1 : UINT32_MAX;
+        queue_at(engine, host_at(engine, child->host)->queue)->idle_children +=
+            idle ? 1 : UINT32_MAX;
         child->idle = idle;
     }
     if (usable != child->free) {
@@ -371,7 +374,8 @@ void children_settle(struct engine *engine) {
     while (engine->children_due.head != 0) {
         uint32_t index = engine->children_due.head;
         struct child *child = child_at(engine, index);
-        list_remove(&engine->children_due, &engine->children, offsetof(struct child, in_due), index);
+        list_remove(&engine->children_due, &engine->children, offsetof(struct child, in_due),
+                    index);
         child->due = false;
         child_send_acks(engine, child);
         if (child->leased < 2 && child->waiting) {

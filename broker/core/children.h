@@ -5,9 +5,10 @@
  *     … ── started ── ── ── next ── ── up_to        numbers of the newest generation; they wrap
  *     leased, running   delivered    free credit
  *
- * `generation` is the newest seen. Everything delivered in it or before that lies above `started` when a
- * newer one is seen is void and comes back. Entries at or below `started` may be of any older generation: they
- * were started, and stay leased until they end. The ring holds exactly the leased tasks, at number mod its size. */
+ * `generation` is the newest seen. Everything delivered in it or before that lies above `started`
+ * when a newer one is seen is void and comes back. Entries at or below `started` may be of any
+ * older generation: they were started, and stay leased until they end. The ring holds exactly the
+ * leased tasks, at number mod its size. */
 #ifndef WHERRY_CHILDREN_H
 #define WHERRY_CHILDREN_H
 
@@ -51,9 +52,10 @@ struct child {
     uint64_t batch;      /* newest batch its deliveries wait for: they leave in order */
     int64_t progress_us;
     uint64_t death_sequence;
-    struct links in_free;      /* host.free */
-    struct links in_due;       /* engine.children_due */
-    struct links in_unstarted; /* engine.unstarted: two or more leased, longest without progress first */
+    struct links in_free; /* host.free */
+    struct links in_due;  /* engine.children_due */
+    struct links
+        in_unstarted; /* engine.unstarted: two or more leased, longest without progress first */
     struct wire_token_run *acks; /* results to acknowledge in this turn */
     uint32_t ack_count;
     uint32_t ack_capacity;
@@ -78,8 +80,8 @@ void children_release(struct engine *engine, uint32_t task);
 /* A task in no list is leased by announcement. */
 void children_adopt(struct engine *engine, uint32_t child, uint32_t task, struct token token);
 
-/* Generation `generation` was closed at `started`: whatever lies above is void and comes back. False: an
- * old report, nothing was done. */
+/* Generation `generation` was closed at `started`: whatever lies above is void and comes back.
+ * False: an old report, nothing was done. */
 bool children_closed(struct engine *engine, uint32_t child, uint32_t generation, uint32_t started);
 void children_credit(struct engine *engine, uint32_t child, const struct wire_credit *credit);
 /* Something changed: acknowledge results and look at its room in this turn. */

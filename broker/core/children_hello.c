@@ -2,9 +2,10 @@
  *
  * Children: hello, connection and end; see children.h.
  *
- * A hello raises the generation like any report, and lists the results that the child holds. One whose host has
- * not said hello in this epoch gets no credit, but its results are judged. The route of a place's former
- * child stays known until the next change: a dead child's last results may still come out of it. */
+ * A hello raises the generation like any report, and lists the results that the child holds. One
+ * whose host has not said hello in this epoch gets no credit, but its results are judged. The route
+ * of a place's former child stays known until the next change: a dead child's last results may
+ * still come out of it. */
 #include "broker/core/attempt.h"
 #include "broker/core/hello.h"
 #include "broker/core/outcome.h"
@@ -98,7 +99,8 @@ void children_drop(struct engine *engine, uint32_t index) {
         children_progress(engine, index);
     }
     if (child->due) {
-        list_remove(&engine->children_due, &engine->children, offsetof(struct child, in_due), index);
+        list_remove(&engine->children_due, &engine->children, offsetof(struct child, in_due),
+                    index);
     }
     children_update(engine, index);
     children_fini(child);

@@ -35,8 +35,7 @@ bool coder_open(struct span sealed, struct coder_in *in) {
     size_t size = sealed.size - CODER_CHECK;
     *in = (struct coder_in){sealed.data, sealed.data + size, false};
     struct coder_in tail = {sealed.data + size, sealed.data + sealed.size, false};
-    return coder_get(&tail, CODER_CHECK) ==
-           (map_hash_bytes(sealed.data, size) & UINT32_MAX);
+    return coder_get(&tail, CODER_CHECK) == (map_hash_bytes(sealed.data, size) & UINT32_MAX);
 }
 
 uint64_t coder_get(struct coder_in *in, uint32_t size) {

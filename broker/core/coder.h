@@ -2,8 +2,8 @@
  *
  * Coder: fixed-width big-endian fields for the heads of records, and the check behind them.
  *
- * A reader that runs out of bytes goes on reading zeros and remembers it: whoever decodes a record looks
- * once, at the end. */
+ * A reader that runs out of bytes goes on reading zeros and remembers it: whoever decodes a record
+ * looks once, at the end. */
 #ifndef WHERRY_CODER_H
 #define WHERRY_CODER_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Cold records, by a map from the task; see cold.h. A task's COLD flag says whether there is one, so that
- * the usual task never asks the map. */
+ * Cold records, by a map from the task; see cold.h. A task's COLD flag says whether there is one,
+ * so that the usual task never asks the map. */
 #include "broker/core/state.h"
 
 static bool cold_is_of(const void *context, uint32_t value) {
@@ -69,5 +69,5 @@ void cold_drop(struct engine *engine, uint32_t task) {
     bytes_free(&cold->failure);
     map_drop(&engine->cold_by_task, map_hash(task), index);
     slab_free(&engine->colds, index);
-    task_at(engine, task)->flags &= (uint16_t)~(TASK_COLD | TASK_ORIGIN);
+    task_at(engine, task)->flags &= (uint16_t) ~(TASK_COLD | TASK_ORIGIN);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Cold: what few tasks have, made on first use and found by a map: counters of failed attempts, fence and
- * held token, the origin id, who waits for it, timers, and the failure bytes that the engine made. */
+ * Cold: what few tasks have, made on first use and found by a map: counters of failed attempts,
+ * fence and held token, the origin id, who waits for it, timers, and the failure bytes that the
+ * engine made. */
 #ifndef WHERRY_COLD_H
 #define WHERRY_COLD_H
 
@@ -16,20 +17,20 @@ struct cold {
     uint8_t used;
     uint8_t crashes;
     uint8_t leases_lost;
-    uint8_t retries; /* asked for by the function */
-    bool answered;   /* its dead child answered: the timer waits for that result */
-    bool killed;     /* SIGKILL was sent after SIGTERM */
+    uint8_t retries;    /* asked for by the function */
+    bool answered;      /* its dead child answered: the timer waits for that result */
+    bool killed;        /* SIGKILL was sent after SIGTERM */
     struct token fence; /* results of attempts up to here are refused */
     struct token held;  /* the announced attempt that may still answer */
     uint64_t epoch;     /* of the current token, when the lease was adopted */
     struct task_id origin;
-    struct list waiters;   /* TASK_WAIT calls */
-    struct links adopted;  /* in the child's list of adopted leases */
-    uint32_t timer;        /* TIMER_TASK */
-    uint32_t ttl;          /* TIMER_TTL */
-    int64_t expires_ms;    /* wall clock; 0: not kept */
-    uint64_t batch;        /* newest batch with its record, for what comes back */
-    struct bytes failure;  /* the result when the engine made it */
+    struct list waiters;  /* TASK_WAIT calls */
+    struct links adopted; /* in the child's list of adopted leases */
+    uint32_t timer;       /* TIMER_TASK */
+    uint32_t ttl;         /* TIMER_TTL */
+    int64_t expires_ms;   /* wall clock; 0: not kept */
+    uint64_t batch;       /* newest batch with its record, for what comes back */
+    struct bytes failure; /* the result when the engine made it */
 };
 
 /* Made if there is none. */

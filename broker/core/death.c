@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Death: see death.h. A report is repeated until it is acknowledged, and may come after a restart: each
- * attempt in it is judged by its token like a result, so a second reading changes nothing. */
+ * Death: see death.h. A report is repeated until it is acknowledged, and may come after a restart:
+ * each attempt in it is judged by its token like a result, so a second reading changes nothing. */
 #include "broker/core/death.h"
 
 #include "broker/core/attempt.h"
 #include "broker/core/state.h"
 
-static void death_end_running(struct engine *engine, uint32_t task, const struct event_death *death) {
+static void death_end_running(struct engine *engine, uint32_t task,
+                              const struct event_death *death) {
     bool cancelled = (task_at(engine, task)->flags & TASK_CANCEL) != 0;
     if (death->cause == WIRE_CAUSE_DRAINED) {
         attempt_drain(engine, task);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Dispatch: see dispatch.h. Who speaks on an unknown route is told HELLO_REQUIRED and nothing else happens;
- * who says what its kind of peer cannot say is refused. */
+ * Dispatch: see dispatch.h. Who speaks on an unknown route is told HELLO_REQUIRED and nothing else
+ * happens; who says what its kind of peer cannot say is refused. */
 #include "broker/core/dispatch.h"
 
 #include "broker/core/call.h"

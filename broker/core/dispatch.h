@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Dispatch: from an event to the module that handles it. Decides only who speaks on the route and whether that
- * kind of peer may say such a thing. */
+ * Dispatch: from an event to the module that handles it. Decides only who speaks on the route and
+ * whether that kind of peer may say such a thing. */
 #ifndef WHERRY_DISPATCH_H
 #define WHERRY_DISPATCH_H
 

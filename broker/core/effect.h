@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the engine wants done. The shell carries effects out in order. Whatever must wait for a commit
- * (rules: persist barrier) is kept back inside the engine and appears only when it may leave, so a
- * shell never has to know why an answer is late.
+ * What the engine wants done. The shell carries effects out in order. Whatever must wait for a
+ * commit (rules: persist barrier) is kept back inside the engine and appears only when it may
+ * leave, so a shell never has to know why an answer is late.
  *
- * Arrays and texts lie in the list's own arena and live until effects_clear(). Payload handles named
- * by an effect stay valid until the EFFECT_PAYLOAD(S)_FREE that follows it. A record's failure bytes made
- * by the engine travel inside its head. */
+ * Arrays and texts lie in the list's own arena and live until effects_clear(). Payload handles
+ * named by an effect stay valid until the EFFECT_PAYLOAD(S)_FREE that follows it. A record's
+ * failure bytes made by the engine travel inside its head. */
 #ifndef WHERRY_EFFECT_H
 #define WHERRY_EFFECT_H
 
@@ -30,10 +30,11 @@ enum effect_kind {
     EFFECT_LEASE_LOST,
     EFFECT_DEATH_ACK,
     EFFECT_SIGNAL,
-    EFFECT_CLOSE_ROUTE, /* forget the route: a later message of it gets HELLO_REQUIRED */
-    EFFECT_PUT,         /* into the open batch: this record */
-    EFFECT_DELETE,      /* into the open batch: drop this record */
-    EFFECT_COMMIT,      /* close the open batch as number `batch` and commit it; ends with EVENT_COMMITTED */
+    EFFECT_CLOSE_ROUTE,   /* forget the route: a later message of it gets HELLO_REQUIRED */
+    EFFECT_PUT,           /* into the open batch: this record */
+    EFFECT_DELETE,        /* into the open batch: drop this record */
+    EFFECT_COMMIT,        /* close the open batch as number `batch` and commit it; ends with
+                             EVENT_COMMITTED */
     EFFECT_PAYLOAD_FREE,  /* one handle */
     EFFECT_PAYLOADS_FREE, /* many at once: the usual case, since every finished task frees one */
     EFFECT_LOG,
@@ -43,7 +44,8 @@ struct effect_result_item {
     uint64_t number;
     uint32_t status;
     struct payload payload;
-    struct span inline_payload; /* used when payload.handle is 0: a failure that the engine itself made */
+    struct span
+        inline_payload; /* used when payload.handle is 0: a failure that the engine itself made */
 };
 
 struct effect_deliver_item {
@@ -96,8 +98,9 @@ struct effect {
             struct span body;       /* one msgpack array, or empty */
             uint32_t status;        /* TASK_WAIT only: with `payload` it makes the body */
             struct payload payload; /* TASK_WAIT only */
-            struct span inline_payload; /* TASK_WAIT, when payload.handle is 0: as in a result item */
-            bool has_outcome;       /* TASK_WAIT: body = [status, payload] */
+            struct span
+                inline_payload; /* TASK_WAIT, when payload.handle is 0: as in a result item */
+            bool has_outcome;   /* TASK_WAIT: body = [status, payload] */
         } answer;
         struct effect_deliver deliver;
         struct {

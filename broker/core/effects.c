@@ -3,10 +3,12 @@
  * The effect list and its arena.
  *
  *     effects ──> items: one array that grows
- *            └──> arena: chunks that never move, newest first; arrays and texts of the items lie in them
+ *            └──> arena: chunks that never move, newest first; arrays and texts of the items lie in
+ * them
  *
- * The barrier keeps whole lists back. effects_append_all() hands one on by moving its chunks, so that
- * nothing an effect points to is copied. Cleared chunks are kept for the next step, up to a bound. */
+ * The barrier keeps whole lists back. effects_append_all() hands one on by moving its chunks, so
+ * that nothing an effect points to is copied. Cleared chunks are kept for the next step, up to a
+ * bound. */
 #include "broker/core/emit.h"
 
 #include "common/check.h"

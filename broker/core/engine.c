@@ -2,9 +2,9 @@
  *
  * Engine: life, one step, and when the next is needed; see engine.h. A step only dispatches.
  *
- * Events change state and mark what is due; EVENT_TICK, which the shell gives once its input is read dry, does
- * what is due: deliveries, results, putters, the commit. So batches grow with the load and nobody waits on
- * purpose: engine_next_wake() says "now" as long as anything is due. */
+ * Events change state and mark what is due; EVENT_TICK, which the shell gives once its input is
+ * read dry, does what is due: deliveries, results, putters, the commit. So batches grow with the
+ * load and nobody waits on purpose: engine_next_wake() says "now" as long as anything is due. */
 #include "broker/core/state.h"
 
 #include "broker/core/attempt.h"
@@ -118,9 +118,9 @@ void engine_destroy(struct engine **handle) {
     parking_fini(engine);
     grace_fini(engine);
     barrier_fini(&engine->barrier);
-    struct slab *slabs[] = {&engine->tasks,   &engine->colds,    &engine->lanes, &engine->queues,
-                            &engine->waiters, &engine->streams,  &engine->sessions,
-                            &engine->hosts,   &engine->children, &engine->routes};
+    struct slab *slabs[] = {&engine->tasks,    &engine->colds,   &engine->lanes,    &engine->queues,
+                            &engine->waiters,  &engine->streams, &engine->sessions, &engine->hosts,
+                            &engine->children, &engine->routes};
     for (size_t i = 0; i < sizeof(slabs) / sizeof(slabs[0]); i++) {
         slab_fini(slabs[i]);
     }
@@ -353,8 +353,8 @@ static int64_t engine_next_silence(const struct engine *engine) {
         next = earlier(next, host->heard_us + (int64_t)TIME_HOST_LOST_MS * 1000);
     }
     if (engine->unstarted.head != 0) {
-        next = earlier(next, child_at(engine, engine->unstarted.head)->progress_us +
-                                 BOUND_UNSTARTED_US);
+        next = earlier(next,
+                       child_at(engine, engine->unstarted.head)->progress_us + BOUND_UNSTARTED_US);
     }
     return next;
 }

@@ -17,19 +17,19 @@
 struct engine;
 
 struct engine_config {
-    uint64_t epoch;         /* of this start: above every earlier one of this store */
+    uint64_t epoch; /* of this start: above every earlier one of this store */
     uint8_t store_uuid[16];
-    bool keeps;             /* the store is persistent: queues are durable, effects wait for commits */
-    uint64_t seed;          /* for jitter */
-    uint64_t queue_items_max;  /* of a queue nobody set: default 1,000,000 … see bounds.h */
+    bool keeps;    /* the store is persistent: queues are durable, effects wait for commits */
+    uint64_t seed; /* for jitter */
+    uint64_t queue_items_max; /* of a queue nobody set: default 1,000,000 … see bounds.h */
     uint64_t queue_bytes_max;
     uint64_t results_bytes_max;
     uint64_t memory_bytes_max; /* payload bytes in all */
     uint32_t payload_max;
     /* Shrunk by tests to meet the edges often; 0 takes the default of bounds.h. */
-    uint32_t window;           /* unanswered numbers a (session, slot): 65,536 */
-    uint32_t batch_bytes_max;  /* 16 MiB */
-    uint32_t step_units_max;   /* 1,000 */
+    uint32_t window;          /* unanswered numbers a (session, slot): 65,536 */
+    uint32_t batch_bytes_max; /* 16 MiB */
+    uint32_t step_units_max;  /* 1,000 */
 };
 
 /* Fills in every default. */
@@ -41,11 +41,12 @@ void engine_destroy(struct engine **engine);
 /* Restart, before the first step: every record of the store, in key order; then engine_restored().
  * OK; PROTOCOL for a record of an unknown version or with a damaged head (nothing was taken in). */
 wherry_err engine_restore(struct engine *engine, const struct record *record);
-/* Ends the scan: starts the grace time, puts the store row with the new epoch into the first batch. */
+/* Ends the scan: starts the grace time, puts the store row with the new epoch into the first batch.
+ */
 void engine_restored(struct engine *engine, struct now now, struct effects *out);
 
-/* Appends to `out`. Bounded: at most about step_units_max units of work beyond the event itself; the rest
- * is taken up by later steps (engine_next_wake() says 0 while there is some). */
+/* Appends to `out`. Bounded: at most about step_units_max units of work beyond the event itself;
+ * the rest is taken up by later steps (engine_next_wake() says 0 while there is some). */
 void engine_step(struct engine *engine, const struct event *event, struct now now,
                  struct effects *out);
 
@@ -60,7 +61,7 @@ wherry_err engine_queue_set(struct engine *engine, struct span name, uint64_t it
 /* ---- reading (metrics, tests): never changes anything ---------------------------------------- */
 
 struct engine_counts {
-    uint64_t tasks;        /* records in all */
+    uint64_t tasks; /* records in all */
     uint64_t ready;
     uint64_t leased;
     uint64_t waiting_retry;
@@ -71,7 +72,7 @@ struct engine_counts {
     uint64_t hosts;
     uint64_t children;
     uint64_t payload_bytes;
-    uint64_t submitted;    /* running totals from here on */
+    uint64_t submitted; /* running totals from here on */
     uint64_t delivered;
     uint64_t done;
     uint64_t failed;
@@ -107,8 +108,8 @@ uint32_t engine_queue_count(const struct engine *engine);
 void engine_queue_view(const struct engine *engine, uint32_t at, struct now now,
                        struct engine_queue_view *out);
 
-/* Every cross-reference and sum. NULL: all is well; else what is wrong, in words. O(everything): for
- * tests, after each step. */
+/* Every cross-reference and sum. NULL: all is well; else what is wrong, in words. O(everything):
+ * for tests, after each step. */
 const char *engine_audit(const struct engine *engine);
 
 /* SIGUSR1: state in words. */

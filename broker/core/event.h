@@ -4,8 +4,8 @@
  * events; spans and arrays in an event are borrowed for the one engine_step() they are given to.
  *
  * A `route` is one connection of one peer, numbered by the shell, never used twice. Payloads are
- * handles: the shell owns the bytes. By handing a payload to the engine the shell gives it away; the
- * engine gives every handle back exactly once, by an EFFECT_PAYLOAD_FREE. */
+ * handles: the shell owns the bytes. By handing a payload to the engine the shell gives it away;
+ * the engine gives every handle back exactly once, by an EFFECT_PAYLOAD_FREE. */
 #ifndef WHERRY_EVENT_H
 #define WHERRY_EVENT_H
 
@@ -25,8 +25,8 @@ struct payload {
 };
 
 enum event_kind {
-    EVENT_TICK,         /* nothing but time; also given once after each turn's input was read dry */
-    EVENT_ROUTE_LOST,   /* the connection of `route` is gone */
+    EVENT_TICK,       /* nothing but time; also given once after each turn's input was read dry */
+    EVENT_ROUTE_LOST, /* the connection of `route` is gone */
     EVENT_HELLO,
     EVENT_GOODBYE,
     EVENT_BEAT,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Grace: see grace.h. What ends it is one batch: the floor in the store row, and for each announced attempt its
- * token as `held` in the task's record. Only after that batch an old task may be delivered: otherwise a second
- * restart could not tell the attempt that was just replaced from one that nobody ever replaced. */
+ * Grace: see grace.h. What ends it is one batch: the floor in the store row, and for each announced
+ * attempt its token as `held` in the task's record. Only after that batch an old task may be
+ * delivered: otherwise a second restart could not tell the attempt that was just replaced from one
+ * that nobody ever replaced. */
 #include "broker/core/grace.h"
 
 #include "broker/core/attempt.h"

@@ -2,10 +2,11 @@
  *
  * Grace: the time after a start in which hosts announce what they still run (rules §3.3, §4.2).
  *
- *     open ──hosts announce, at latest 10 s──> one batch: floor = (epoch, 0), held tokens ──> deliveries
+ *     open ──hosts announce, at latest 10 s──> one batch: floor = (epoch, 0), held tokens ──>
+ * deliveries
  *
- * Until then no task older than the epoch is delivered. Announcements and results of ids that are not
- * known (yet) are kept and matched with resubmissions. */
+ * Until then no task older than the epoch is delivered. Announcements and results of ids that are
+ * not known (yet) are kept and matched with resubmissions. */
 #ifndef WHERRY_GRACE_H
 #define WHERRY_GRACE_H
 
@@ -15,7 +16,7 @@
 
 struct engine;
 
-struct early { /* an announcement or a result that came before its task */
+struct early {      /* an announcement or a result that came before its task */
     uint32_t index; /* itself; also the slab's free link */
     bool announced; /* by its host, for `child` */
     bool has_result;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Hello: versions first, then the kind of peer; see hello.h. Version 1 is the only one so far: the peer's
- * [min, max] must hold it. Feature bits unknown to us are not granted. */
+ * Hello: versions first, then the kind of peer; see hello.h. Version 1 is the only one so far: the
+ * peer's [min, max] must hold it. Feature bits unknown to us are not granted. */
 #include "broker/core/hello.h"
 
 #include "broker/core/state.h"

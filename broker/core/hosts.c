@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Hosts: table, offers, silence and end; see hosts.h. What a host says at hello is in hosts_hello.c.
+ * Hosts: table, offers, silence and end; see hosts.h. What a host says at hello is in
+ * hosts_hello.c.
  *
- * A lost host costs its leases only: they are ended one by one as work, with a fence each, because user code
- * may go on running out there. */
+ * A lost host costs its leases only: they are ended one by one as work, with a fence each, because
+ * user code may go on running out there. */
 #include "broker/core/hosts.h"
 
 #include "broker/core/attempt.h"
@@ -218,8 +219,8 @@ uint32_t hosts_purge(struct engine *engine, uint32_t index, uint32_t units, bool
         if (child != 0) {
             used += host_purge_child(engine, host, child, units - used);
         }
-        if (child == 0 || (child_at(engine, child)->leased == 0 &&
-                           child_at(engine, child)->adopted.count == 0)) {
+        if (child == 0 ||
+            (child_at(engine, child)->leased == 0 && child_at(engine, child)->adopted.count == 0)) {
             host->purge_place++;
             used++;
         }

@@ -23,7 +23,7 @@ struct host {
     uint32_t index; /* itself; also the slab's free link */
     uint8_t state;
     bool draining;
-    bool goodbye; /* LOST by its own word: what is left counts as drained */
+    bool goodbye;   /* LOST by its own word: what is left counts as drained */
     uint16_t queue; /* its pool's; 0 until its hello */
     uint64_t id;
     uint8_t secret[WIRE_SECRET_SIZE];
@@ -38,15 +38,15 @@ struct host {
     struct span *functions; /* sorted */
     uint32_t function_count;
     uint64_t offers[BOUND_LANES / 64 + 1]; /* bit a lane */
-    uint32_t *places; /* place -> child, 0: never heard of */
+    uint32_t *places;                      /* place -> child, 0: never heard of */
     uint32_t place_count;
-    struct list free; /* children that can take something */
+    struct list free;     /* children that can take something */
     uint32_t purge_place; /* LOST: how far the work item came */
 };
 
 uint32_t hosts_find(const struct engine *engine, uint64_t id);
 uint32_t hosts_make(struct engine *engine, uint64_t id, const uint8_t *secret,
-                   enum host_state state);
+                    enum host_state state);
 /* The child of a place, made if there is none; 0: beyond the bound. */
 uint32_t hosts_child(struct engine *engine, uint32_t host, uint32_t place);
 uint32_t hosts_child_find(const struct engine *engine, uint32_t host, uint32_t place);
@@ -68,7 +68,8 @@ void hosts_sweep_child(struct engine *engine, uint32_t child);
 void hosts_heard(struct engine *engine, uint32_t host);
 /* Silent, or said goodbye. */
 void hosts_lose(struct engine *engine, uint32_t host, const char *why);
-/* Ends up to `units` leases of a LOST host; returns what was used, and sets *over when none is left. */
+/* Ends up to `units` leases of a LOST host; returns what was used, and sets *over when none is
+ * left. */
 uint32_t hosts_purge(struct engine *engine, uint32_t host, uint32_t units, bool *over);
 void hosts_judge_silence(struct engine *engine);
 void hosts_drain(struct engine *engine, uint32_t host);

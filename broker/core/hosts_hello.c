@@ -2,9 +2,9 @@
  *
  * Hosts: what a supervisor announces (rules §3.3).
  *
- * It closed all its gates before it spoke, so its word is complete: what it lists is all that may still run or
- * wait for an acknowledgement. Leases of its places that it does not list have ended without a result; attempts
- * that it lists and that are void get LEASE_LOST. */
+ * It closed all its gates before it spoke, so its word is complete: what it lists is all that may
+ * still run or wait for an acknowledgement. Leases of its places that it does not list have ended
+ * without a result; attempts that it lists and that are void get LEASE_LOST. */
 #include "broker/core/attempt.h"
 #include "broker/core/cancel.h"
 #include "broker/core/hello.h"
@@ -57,7 +57,8 @@ struct lost { /* announced attempts of one place that are void */
 };
 
 /* False: void, and the host must be told. */
-static bool host_announce(struct engine *engine, uint32_t child, const struct event_attempt *attempt) {
+static bool host_announce(struct engine *engine, uint32_t child,
+                          const struct event_attempt *attempt) {
     uint32_t index = task_find(engine, attempt->id);
     if (index == 0) {
         return grace_keep_announcement(engine, attempt->id, attempt->token, child) ||

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lanes: interning, order, estimate; see lane.h. A lane that no record names may be given to another key
- * when the table is full, so that a client which varies its options cannot use the table up. */
+ * Lanes: interning, order, estimate; see lane.h. A lane that no record names may be given to
+ * another key when the table is full, so that a client which varies its options cannot use the
+ * table up. */
 #include "broker/core/lane.h"
 
 #include "broker/core/state.h"
@@ -102,7 +103,8 @@ uint32_t lane_intern(struct engine *engine, uint32_t queue_index, struct span fu
     map_put(&engine->lane_by_key, hash, index);
     struct queue *queue = queue_at(engine, queue_index);
     list_append(&queue->lanes, &engine->lanes, offsetof(struct lane, in_queue), index);
-    for (uint32_t host = queue->hosts.head; host != 0; host = host_at(engine, host)->in_queue.next) {
+    for (uint32_t host = queue->hosts.head; host != 0;
+         host = host_at(engine, host)->in_queue.next) {
         hosts_consider_lane(engine, host, index);
     }
     return index;
@@ -164,7 +166,8 @@ uint32_t lane_first(const struct engine *engine, uint32_t index) {
         return queued;
     }
     uint32_t back = treap_first(&engine->tasks, lane->back);
-    if (queued != 0 && task_arrival(task_at(engine, queued)) < task_arrival(task_at(engine, back))) {
+    if (queued != 0 &&
+        task_arrival(task_at(engine, queued)) < task_arrival(task_at(engine, back))) {
         return queued;
     }
     return back;

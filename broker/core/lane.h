@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lane: all tasks of one (queue, function, options). Children are matched with lanes, never with tasks.
+ * Lane: all tasks of one (queue, function, options). Children are matched with lanes, never with
+ * tasks.
  *
  *     fifo   QUEUED tasks by arrival: append at the tail, take from the head
- *     back   BACK tasks: a treap by arrival. What came back is older than what waits, so it goes first
+ *     back   BACK tasks: a treap by arrival. What came back is older than what waits, so it goes
+ * first
  *
  * The estimate is the lane's measured time a task; 0 until the first measurement. */
 #ifndef WHERRY_LANE_H
@@ -16,9 +18,9 @@
 struct engine;
 
 struct lane {
-    uint32_t tasks; /* records that name it; also the slab's free link */
-    uint16_t queue; /* 0: free */
-    bool active;    /* in its queue's active list */
+    uint32_t tasks;  /* records that name it; also the slab's free link */
+    uint16_t queue;  /* 0: free */
+    bool active;     /* in its queue's active list */
     uint32_t offers; /* living hosts that offer it */
     struct list fifo;
     uint32_t back; /* root of the treap */

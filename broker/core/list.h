@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * List: a doubly linked list of slab records, by index. The links stand inside the record, at `offset`;
- * a record with several pairs of links can be in several lists. Everything is O(1). */
+ * List: a doubly linked list of slab records, by index. The links stand inside the record, at
+ * `offset`; a record with several pairs of links can be in several lists. Everything is O(1). */
 #ifndef WHERRY_LIST_H
 #define WHERRY_LIST_H
 

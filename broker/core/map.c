@@ -5,8 +5,8 @@
  *     buckets  round + split of them, each the head of a chain of nodes
  *     bucket   of a hash: hash mod round, or mod 2 × round if that bucket was already split
  *
- * A load of at most one node a bucket is kept by splitting one bucket whenever a node is added. Refused:
- * open addressing, which must move everything at once when it grows. */
+ * A load of at most one node a bucket is kept by splitting one bucket whenever a node is added.
+ * Refused: open addressing, which must move everything at once when it grows. */
 #include "broker/core/map.h"
 
 #include "common/check.h"

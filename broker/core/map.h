@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Map: 64-bit hash -> slab indices, for what is looked up once a message or seldom: sessions, routes,
- * names, cold records. The hot path has no map in it.
+ * Map: 64-bit hash -> slab indices, for what is looked up once a message or seldom: sessions,
+ * routes, names, cold records. The hot path has no map in it.
  *
- * Linear hashing: each insertion splits at most one bucket, so that no step ever rehashes everything.
- * The mixing function has no seed, and nothing iterates over a map: order cannot depend on it. */
+ * Linear hashing: each insertion splits at most one bucket, so that no step ever rehashes
+ * everything. The mixing function has no seed, and nothing iterates over a map: order cannot depend
+ * on it. */
 #ifndef WHERRY_MAP_H
 #define WHERRY_MAP_H
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Match: see match.h. Fair in turns: after one delivery a lane goes behind the others of its priority, and a host
- * behind the other hosts with free children, and a child behind the other free ones of its host. The orders
- * are lists, so they are the same in every run.
+ * Match: see match.h. Fair in turns: after one delivery a lane goes behind the others of its
+ * priority, and a host behind the other hosts with free children, and a child behind the other free
+ * ones of its host. The orders are lists, so they are the same in every run.
  *
- * Nothing is looked at that cannot run: a queue is due only when it has both a lane that somebody offers and
- * a child with room, and a lane takes the first free host that offers it.
+ * Nothing is looked at that cannot run: a queue is due only when it has both a lane that somebody
+ * offers and a child with room, and a lane takes the first free host that offers it.
  *
- * One delivery holds tasks of one batch only: what is already stored does not wait for what is not. */
+ * One delivery holds tasks of one batch only: what is already stored does not wait for what is not.
+ */
 #include "broker/core/match.h"
 
 #include "broker/core/persist.h"
@@ -66,10 +67,10 @@ static uint32_t match_fill(struct engine *engine, uint32_t lane_index, uint32_t 
         lane_remove(engine, index);
         struct task *task = task_at(engine, index);
         task_set_counter(task, engine->next_counter++);
-        items[count++] = (struct effect_deliver_item){
-            .index = index,
-            .payload = {task->payload, task->payload_size},
-            .id = task_id_of(engine, index)};
+        items[count++] =
+            (struct effect_deliver_item){.index = index,
+                                         .payload = {task->payload, task->payload_size},
+                                         .id = task_id_of(engine, index)};
         children_lease(engine, child_index, index);
     }
     return count;
@@ -84,8 +85,9 @@ static void match_emit(struct engine *engine, uint32_t lane_index, uint32_t chil
     struct effects *sink = barrier_sink(engine, child->batch);
     const struct effect_deliver_item *items = made;
     if (sink != engine->out) {
-        items = (const void *)effects_copy(
-                    sink, (struct span){(const void *)made, count * sizeof(*made)}).data;
+        items = (const void *)effects_copy(sink,
+                                           (struct span){(const void *)made, count * sizeof(*made)})
+                    .data;
     }
     struct span queue = effects_copy(sink, queue_at(engine, lane->queue)->name);
     struct span function = effects_copy(sink, lane->function);
@@ -194,7 +196,8 @@ static uint32_t match_lane(struct engine *engine, struct queue *queue, uint32_t 
         return 0;
     }
     uint32_t share = match_share(engine, lane_at(engine, lane), child_at(engine, child));
-    uint32_t count = share == 0 ? 0 : match_deliver(engine, lane, child, share < units ? share : units);
+    uint32_t count =
+        share == 0 ? 0 : match_deliver(engine, lane, child, share < units ? share : units);
     children_update(engine, child);
     return count;
 }

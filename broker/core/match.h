@@ -2,10 +2,10 @@
  *
  * Match: brings lanes and children together (reference: credit is time).
  *
- * A child is given work of a lane until what it has leased takes 2 ms by the lanes' estimates, at least one
- * task, at most 4,096. A lane that was never measured counts as 2 ms a task: one task a child, until the
- * first result says better. When several children are free, a lane's tasks are shared out among them, but not
- * in pieces of less than half a millisecond. */
+ * A child is given work of a lane until what it has leased takes 2 ms by the lanes' estimates, at
+ * least one task, at most 4,096. A lane that was never measured counts as 2 ms a task: one task a
+ * child, until the first result says better. When several children are free, a lane's tasks are
+ * shared out among them, but not in pieces of less than half a millisecond. */
 #ifndef WHERRY_MATCH_H
 #define WHERRY_MATCH_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Note: log lines; see note.h. They leave at once: a log tells what the engine thought, not what is stored. */
+ * Note: log lines; see note.h. They leave at once: a log tells what the engine thought, not what is
+ * stored. */
 #include "broker/core/note.h"
 
 #include "broker/core/state.h"
@@ -40,13 +41,14 @@ void note_task(struct engine *engine, enum log_level level, const char *event, u
     char id[ID_TEXT_SIZE];
     task_id_to_text(task_id_of(engine, task), id);
     char *text = effects_alloc(engine->out, NOTE_SIZE);
-    size_t size = note_size(snprintf(text, NOTE_SIZE, "msg=\"%s\" task=%s token=%llu.%llu", event, id,
-                                     (unsigned long long)token.epoch,
-                                     (unsigned long long)token.counter),
-                            NOTE_SIZE);
+    size_t size =
+        note_size(snprintf(text, NOTE_SIZE, "msg=\"%s\" task=%s token=%llu.%llu", event, id,
+                           (unsigned long long)token.epoch, (unsigned long long)token.counter),
+                  NOTE_SIZE);
     va_list arguments;
     va_start(arguments, format);
-    size += note_size(vsnprintf(text + size, NOTE_SIZE - size, format, arguments), NOTE_SIZE - size);
+    size +=
+        note_size(vsnprintf(text + size, NOTE_SIZE - size, format, arguments), NOTE_SIZE - size);
     va_end(arguments);
     note_add(engine, level, text, size);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Outcome: see outcome.h. A result by index is accepted only for the very token that the task has now: the
- * index may have been given to another task since, and without an id nothing more can be judged.
+ * Outcome: see outcome.h. A result by index is accepted only for the very token that the task has
+ * now: the index may have been given to another task since, and without an id nothing more can be
+ * judged.
  *
- * One message also says how long its functions ran in all. That time is shared out among the lanes in it in
- * proportion to what was expected of them, so that mixed messages measure, too. */
+ * One message also says how long its functions ran in all. That time is shared out among the lanes
+ * in it in proportion to what was expected of them, so that mixed messages measure, too. */
 #include "broker/core/outcome.h"
 
 #include "broker/core/attempt.h"

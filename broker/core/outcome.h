@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Outcome: results as children send them. Those of this epoch name index and token counter: no look-up.
- * Those held across a reconnect stand in the child's hello and name the id. Each is acknowledged once it is
- * recorded or refused; until then its child keeps it. */
+ * Outcome: results as children send them. Those of this epoch name index and token counter: no
+ * look-up. Those held across a reconnect stand in the child's hello and name the id. Each is
+ * acknowledged once it is recorded or refused; until then its child keeps it. */
 #ifndef WHERRY_OUTCOME_H
 #define WHERRY_OUTCOME_H
 

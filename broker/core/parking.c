@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Parking: see parking.h. A parked event is one allocation: the event, then its arrays and texts. Its route is
- * looked up when its turn comes; if the peer has reconnected meanwhile, the event is dropped, because the
- * peer has said everything again. */
+ * Parking: see parking.h. A parked event is one allocation: the event, then its arrays and texts.
+ * Its route is looked up when its turn comes; if the peer has reconnected meanwhile, the event is
+ * dropped, because the peer has said everything again. */
 #include "broker/core/parking.h"
 
 #include "broker/core/dispatch.h"
@@ -45,8 +45,9 @@ static void parked_pack(struct packer *packer, struct event *event) {
     case EVENT_SUBMIT:
         pack_span_copy(packer, &event->submit.queue);
         pack_span_copy(packer, &event->submit.function);
-        event->submit.items = pack_array_copy(packer, event->submit.items,
-                                              event->submit.item_count * sizeof(struct event_submit_item));
+        event->submit.items =
+            pack_array_copy(packer, event->submit.items,
+                            event->submit.item_count * sizeof(struct event_submit_item));
         return;
     case EVENT_ACK:
         event->ack.runs = pack_array_copy(packer, event->ack.runs,
@@ -60,8 +61,8 @@ static void parked_pack(struct packer *packer, struct event *event) {
         pack_span_copy(packer, &event->call.name);
         return;
     case EVENT_RESULTS:
-        event->results.items = pack_array_copy(packer, event->results.items,
-                                               event->results.item_count * sizeof(struct event_result));
+        event->results.items = pack_array_copy(
+            packer, event->results.items, event->results.item_count * sizeof(struct event_result));
         return;
     case EVENT_DEATH:
         pack_span_copy(packer, &event->death.text);
@@ -76,8 +77,8 @@ static void parked_pack(struct packer *packer, struct event *event) {
 
 static bool parking_concerns(enum event_kind kind) {
     return kind == EVENT_SUBMIT || kind == EVENT_ACK || kind == EVENT_CANCEL ||
-           kind == EVENT_CALL || kind == EVENT_RESULTS || kind == EVENT_DEATH || kind == EVENT_GATE ||
-           kind == EVENT_CREDIT || kind == EVENT_GOODBYE;
+           kind == EVENT_CALL || kind == EVENT_RESULTS || kind == EVENT_DEATH ||
+           kind == EVENT_GATE || kind == EVENT_CREDIT || kind == EVENT_GOODBYE;
 }
 
 bool parking_takes(struct engine *engine, const struct event *event) {

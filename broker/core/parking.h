@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Parking: events that would change something while the open batch is full and its predecessor still
- * uncommitted. They wait here, copied, in order; hello, beats and time go on. What can wait is bounded
- * by the credit of the peers. */
+ * Parking: events that would change something while the open batch is full and its predecessor
+ * still uncommitted. They wait here, copied, in order; hello, beats and time go on. What can wait
+ * is bounded by the credit of the peers. */
 #ifndef WHERRY_PARKING_H
 #define WHERRY_PARKING_H
 

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Persist: the writers; see persist.h. A task's record is written at acceptance and overwritten by its result
- * under the same key; in between only what fences an attempt, starts a run-once task or cancels one is
- * written. Delivery writes nothing.
+ * Persist: the writers; see persist.h. A task's record is written at acceptance and overwritten by
+ * its result under the same key; in between only what fences an attempt, starts a run-once task or
+ * cancels one is written. Delivery writes nothing.
  *
  *     STORE    uuid 16, epoch 8, floor epoch 8, floor counter 8, next arrival 8, next object 8
  *     QUEUE    arrival 8, items max 8, bytes max 8, name
- *     SESSION  state 1, secret 16, ended 8, streams 2 × (slot 2, acked 8, runs 4 × (first 8, count 8),
- *              singles 4 × (number 8, err 4))
- *     HOST     secret 16
- *     TASK     session 8, slot 2, number 8, flags 2, terminal 1, status 1, options (flags 4, priority 4,
- *              attempts 4, ttl 8), queue, function, payload size 4; with COLD: crashes 1, lost 1, retries 1,
- *              fence 16, held 16, expires 8, origin 18, failure */
+ *     SESSION  state 1, secret 16, ended 8, streams 2 × (slot 2, acked 8, runs 4 × (first 8, count
+ * 8), singles 4 × (number 8, err 4)) HOST     secret 16 TASK     session 8, slot 2, number 8, flags
+ * 2, terminal 1, status 1, options (flags 4, priority 4, attempts 4, ttl 8), queue, function,
+ * payload size 4; with COLD: crashes 1, lost 1, retries 1, fence 16, held 16, expires 8, origin 18,
+ * failure */
 #include "broker/core/persist.h"
 
 #include "broker/core/coder.h"
@@ -128,7 +127,8 @@ static void persist_session(struct engine *engine, uint32_t index) {
 void persist_sessions_due(struct engine *engine) {
     while (engine->store_due.head != 0) {
         uint32_t index = engine->store_due.head;
-        list_remove(&engine->store_due, &engine->sessions, offsetof(struct session, in_store), index);
+        list_remove(&engine->store_due, &engine->sessions, offsetof(struct session, in_store),
+                    index);
         session_at(engine, index)->store_due = false;
         persist_session(engine, index);
     }

@@ -2,10 +2,12 @@
  *
  * Persist: objects as records, into the open batch and back out of the store.
  *
- *     head = version 1, fields, check 4      all big endian; texts and lists with their counts in front
+ *     head = version 1, fields, check 4      all big endian; texts and lists with their counts in
+ * front
  *
- * With a store that keeps nothing every function here does nothing. The formats are described beside their
- * writers in persist.c; a reader refuses what another version wrote, and what is damaged. */
+ * With a store that keeps nothing every function here does nothing. The formats are described
+ * beside their writers in persist.c; a reader refuses what another version wrote, and what is
+ * damaged. */
 #ifndef WHERRY_PERSIST_H
 #define WHERRY_PERSIST_H
 

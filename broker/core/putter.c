@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Putters: see putter.h. Strictly in order of arrival: a small item behind a large one waits, too, or the
- * large one would wait for ever. */
+ * Putters: see putter.h. Strictly in order of arrival: a small item behind a large one waits, too,
+ * or the large one would wait for ever. */
 #include "broker/core/putter.h"
 
 #include "broker/core/state.h"
@@ -12,7 +12,8 @@ void putter_park(struct engine *engine, const struct putter_place *where,
     uint32_t index = waiter_make(engine, WAITER_PUT, where->session, where->wait_ms);
     if (index == 0) {
         engine_free_payload(engine, item->payload);
-        submit_refuse(engine, where->stream, item->number, WHERRY_E_LIMIT, "too many parked requests");
+        submit_refuse(engine, where->stream, item->number, WHERRY_E_LIMIT,
+                      "too many parked requests");
         return;
     }
     struct waiter *waiter = waiter_at(engine, index);
@@ -116,7 +117,7 @@ void putter_give_up(struct engine *engine, uint32_t index) {
     bool reserved = waiter->kind == WAITER_RESERVED;
     waiter_drop(engine, index);
     if (!reserved) {
-        submit_refuse(engine, stream, number, WHERRY_E_FULL, "the queue stayed full until the deadline");
+        submit_refuse(engine, stream, number, WHERRY_E_FULL,
+                      "the queue stayed full until the deadline");
     }
 }
-

@@ -3,8 +3,8 @@
  * Putter: a submit that waits at a full queue.
  *
  *     PUT, in the queue's FIFO ──its turn──> accepted
- *                                     └────> RESERVED, when its payload (> WIRE_INLINE_MAX) was not kept:
- *                                            RETRY is answered, its place is counted for some seconds
+ *                                     └────> RESERVED, when its payload (> WIRE_INLINE_MAX) was not
+ * kept: RETRY is answered, its place is counted for some seconds
  *
  * The broker keeps the deadline; FULL says that the item is certainly not in the queue. */
 #ifndef WHERRY_PUTTER_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Queues: names, bounds and counts; see queue.h. The count is kept here and nowhere else, so that the bound
- * cannot be bypassed: every way into or out of a lane goes through queue_count() and queue_uncount(). */
+ * Queues: names, bounds and counts; see queue.h. The count is kept here and nowhere else, so that
+ * the bound cannot be bypassed: every way into or out of a lane goes through queue_count() and
+ * queue_uncount(). */
 #include "broker/core/queue.h"
 
 #include "broker/core/persist.h"

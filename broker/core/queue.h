@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Queue: a name with two bounds, its lanes, the putters that wait for room, and the hosts that serve it
- * (pool NAME serves queue NAME).
+ * Queue: a name with two bounds, its lanes, the putters that wait for room, and the hosts that
+ * serve it (pool NAME serves queue NAME).
  *
- * The bound counts what is QUEUED, BACK, WAITING or HELD, in items and payload bytes, and the places
- * reserved for putters whose payload was asked for again; not what is leased. What comes back is always
- * taken, so the count may stand above the bound; putters wait until it is below. */
+ * The bound counts what is QUEUED, BACK, WAITING or HELD, in items and payload bytes, and the
+ * places reserved for putters whose payload was asked for again; not what is leased. What comes
+ * back is always taken, so the count may stand above the bound; putters wait until it is below. */
 #ifndef WHERRY_QUEUE_H
 #define WHERRY_QUEUE_H
 
@@ -18,9 +18,9 @@ struct engine;
 struct queue {
     uint32_t index; /* itself; also the slab's free link */
     uint16_t slot;
-    bool set;        /* its bounds were set: they are stored */
-    bool match_due;  /* in engine.match_due */
-    bool wake_due;   /* in engine.wake_due */
+    bool set;         /* its bounds were set: they are stored */
+    bool match_due;   /* in engine.match_due */
+    bool wake_due;    /* in engine.wake_due */
     struct span name; /* owned */
     uint64_t arrival; /* for its record's key */
     uint64_t items_max;
@@ -54,8 +54,9 @@ bool queue_has_room(const struct queue *queue, uint64_t size);
 /* True if it never could. */
 bool queue_never_fits(const struct queue *queue, uint64_t size);
 
-void queue_count(struct engine *engine, uint32_t queue, uint32_t size);   /* one more */
-void queue_uncount(struct engine *engine, uint32_t queue, uint32_t size); /* one less: may wake putters */
+void queue_count(struct engine *engine, uint32_t queue, uint32_t size); /* one more */
+void queue_uncount(struct engine *engine, uint32_t queue,
+                   uint32_t size); /* one less: may wake putters */
 /* Room may have come: look at the putters in this turn. */
 void queue_wake(struct engine *engine, uint32_t queue);
 /* Work or a worker may have come: match in this turn. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Report: see report.h. Bodies are packed with msgpack-c's inline packers into a buffer and copied into the
- * effect; they wait for no commit, because what they say is true only for a moment anyway. */
+ * Report: see report.h. Bodies are packed with msgpack-c's inline packers into a buffer and copied
+ * into the effect; they wait for no commit, because what they say is true only for a moment anyway.
+ */
 #include "broker/core/report.h"
 
 #include "broker/core/state.h"
@@ -77,7 +78,8 @@ static struct span why_ready(const struct engine *engine, const struct task *tas
     const struct queue *queue = queue_at(engine, lane->queue);
     int function = (int)lane->function.size;
     if (!engine->grace.over && (task->flags & TASK_OLD) != 0) {
-        return span_of_text("the broker was restarted and waits for hosts to announce what they run");
+        return span_of_text(
+            "the broker was restarted and waits for hosts to announce what they run");
     }
     if (lane->offers == 0) {
         return why_text(text, snprintf(text, REPORT_TEXT, "no worker offers %.*s in pool %.*s",
@@ -98,10 +100,10 @@ struct span report_why(const struct engine *engine, uint32_t index, char text[RE
     if (task->state == TASK_LEASED) {
         const struct child *child = child_at(engine, task->lease.child);
         const struct host *host = host_at(engine, child->host);
-        return why_text(text, snprintf(text, REPORT_TEXT,
-                                       "it was handed to process %lld of host %.*s",
-                                       (long long)child->pid, (int)host->label.size,
-                                       (const char *)host->label.data));
+        return why_text(text,
+                        snprintf(text, REPORT_TEXT, "it was handed to process %lld of host %.*s",
+                                 (long long)child->pid, (int)host->label.size,
+                                 (const char *)host->label.data));
     }
     if (task->state == TASK_WAITING) {
         int64_t left_us =
@@ -126,7 +128,8 @@ int64_t report_oldest_us(const struct engine *engine, uint32_t index, struct now
             oldest = task_arrival(task_at(engine, task));
         }
     }
-    return oldest == UINT64_MAX ? 0 : now.mono_us - ages_time_us(&engine->ages, oldest, now.mono_us);
+    return oldest == UINT64_MAX ? 0
+                                : now.mono_us - ages_time_us(&engine->ages, oldest, now.mono_us);
 }
 
 static bool lane_is_missing(const struct lane *lane) {
@@ -162,8 +165,7 @@ static void pack_queue(const struct engine *engine, msgpack_packer *packer, uint
     pack_entry(packer, "bytes_max", queue->bytes_max);
     pack_entry(packer, "running", queue->leased);
     pack_entry(packer, "waiters", queue->putters.count + queue->reserved);
-    pack_entry(packer, "oldest_ms",
-               (uint64_t)report_oldest_us(engine, index, engine->now) / 1000);
+    pack_entry(packer, "oldest_ms", (uint64_t)report_oldest_us(engine, index, engine->now) / 1000);
     pack_entry(packer, "done", queue->done);
     pack_entry(packer, "failed", queue->failed);
     pack_missing(engine, packer, queue);
@@ -177,16 +179,36 @@ static void pack_totals(const struct engine *engine, msgpack_packer *packer) {
         uint64_t value;
     } totals[] = {
 #define TOTAL(name) {#name, counts.name}
-        TOTAL(tasks),           TOTAL(ready),         TOTAL(leased),
-        TOTAL(waiting_retry),   TOTAL(results_kept),  TOTAL(results_bytes),
-        TOTAL(waiters),         TOTAL(sessions),      TOTAL(hosts),
-        TOTAL(children),        TOTAL(payload_bytes), TOTAL(submitted),
-        TOTAL(delivered),       TOTAL(done),          TOTAL(failed),
-        TOTAL(cancelled),       TOTAL(lost),          TOTAL(retries_crash),
-        TOTAL(retries_lease),   TOTAL(retries_asked), TOTAL(taken_back),
-        TOTAL(stale_results),   TOTAL(duplicates),    TOTAL(refused_full),
-        TOTAL(refused_results_full), TOTAL(refused_too_large), TOTAL(refused_other),
-        TOTAL(credit_stalls),   TOTAL(batches_opened), TOTAL(batches_committed),
+        TOTAL(tasks),
+        TOTAL(ready),
+        TOTAL(leased),
+        TOTAL(waiting_retry),
+        TOTAL(results_kept),
+        TOTAL(results_bytes),
+        TOTAL(waiters),
+        TOTAL(sessions),
+        TOTAL(hosts),
+        TOTAL(children),
+        TOTAL(payload_bytes),
+        TOTAL(submitted),
+        TOTAL(delivered),
+        TOTAL(done),
+        TOTAL(failed),
+        TOTAL(cancelled),
+        TOTAL(lost),
+        TOTAL(retries_crash),
+        TOTAL(retries_lease),
+        TOTAL(retries_asked),
+        TOTAL(taken_back),
+        TOTAL(stale_results),
+        TOTAL(duplicates),
+        TOTAL(refused_full),
+        TOTAL(refused_results_full),
+        TOTAL(refused_too_large),
+        TOTAL(refused_other),
+        TOTAL(credit_stalls),
+        TOTAL(batches_opened),
+        TOTAL(batches_committed),
 #undef TOTAL
     };
     const uint32_t count = sizeof(totals) / sizeof(totals[0]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Report: the state of things for people: STATUS, POOL_SHOW, and why a task is not running. The maps are
- * described in wire.h. Listings are bounded; what is cut off is said with "truncated". */
+ * Report: the state of things for people: STATUS, POOL_SHOW, and why a task is not running. The
+ * maps are described in wire.h. Listings are bounded; what is cut off is said with "truncated". */
 #ifndef WHERRY_REPORT_H
 #define WHERRY_REPORT_H
 

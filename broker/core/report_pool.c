@@ -85,7 +85,9 @@ static void pool_host(const struct engine *engine, msgpack_packer *packer, const
     pool_text(packer, "host", host->label);
     pool_number(packer, "pid", (uint64_t)host->pid);
     pool_text(packer, "state",
-              span_of_text(host->draining ? "draining" : host->route != 0 ? "ready" : "silent"));
+              span_of_text(host->draining     ? "draining"
+                           : host->route != 0 ? "ready"
+                                              : "silent"));
     pool_number(packer, "processes", host->processes);
     pool_list(packer, "children", count);
     for (uint32_t place = 0; place < host->place_count && count > 0; place++) {

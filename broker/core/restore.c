@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Restore: the readers of what persist.c writes. Records come in the order of their keys: store row, queues,
- * sessions, hosts, tasks; within a queue tasks come by arrival, so that each is appended to its lane.
+ * Restore: the readers of what persist.c writes. Records come in the order of their keys: store
+ * row, queues, sessions, hosts, tasks; within a queue tasks come by arrival, so that each is
+ * appended to its lane.
  *
  * A record is decoded whole before anything of it is taken in. */
 #include "broker/core/coder.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Results: see result.h. The result takes the place of the arguments in the same record, in memory and in
- * the store, so that finishing a task allocates nothing.
+ * Results: see result.h. The result takes the place of the arguments in the same record, in memory
+ * and in the store, so that finishing a task allocates nothing.
  *
- * Sending is by stream: everything that was finished for it in one turn leaves as one effect. What the
- * credit does not allow stays in the list; the next ACK with more credit takes it up. */
+ * Sending is by stream: everything that was finished for it in one turn leaves as one effect. What
+ * the credit does not allow stays in the list; the next ACK with more credit takes it up. */
 #include "broker/core/result.h"
 
 #include "broker/core/persist.h"
@@ -103,7 +103,8 @@ static void result_append(struct engine *engine, uint32_t index) {
 static void result_keep(struct engine *engine, uint32_t index) {
     struct cold *cold = cold_of(engine, index);
     if (cold->expires_ms == 0) {
-        cold->expires_ms = engine->now.wall_ms + (int64_t)result_ttl_ms(engine, task_at(engine, index));
+        cold->expires_ms =
+            engine->now.wall_ms + (int64_t)result_ttl_ms(engine, task_at(engine, index));
     }
     cold->ttl = timer_start(&engine->wall, cold->expires_ms, TIMER_TTL, index);
 }
@@ -117,7 +118,7 @@ static void result_settle(struct engine *engine, uint32_t index, bool restored) 
                   (restored ? (task->flags & TASK_RECEIVED) == 0 : owner->state == SESSION_LIVE);
     bool kept = (flags & TASK_KEEP) != 0;
     task->state = TASK_KEPT;
-    task->flags &= (uint16_t)~(TASK_CANCEL | TASK_STARTED | TASK_OLD);
+    task->flags &= (uint16_t) ~(TASK_CANCEL | TASK_STARTED | TASK_OLD);
     result_count_kept(engine, index);
     if (kept) {
         result_keep(engine, index);
@@ -165,8 +166,10 @@ void result_resend(struct engine *engine, uint32_t index) {
     stream_flush(engine, index);
 }
 
-/* How many from `unsent` on the credit and the units allow; at least one may overdraw the credit. */
-static uint32_t result_sendable(struct engine *engine, const struct stream *stream, uint32_t units) {
+/* How many from `unsent` on the credit and the units allow; at least one may overdraw the credit.
+ */
+static uint32_t result_sendable(struct engine *engine, const struct stream *stream,
+                                uint32_t units) {
     struct session *session = session_at(engine, stream->session);
     uint32_t count = 0;
     for (uint32_t at = stream->unsent; at != 0 && count < units; count++) {
@@ -270,7 +273,8 @@ static void result_receive_chunk(struct engine *engine, uint32_t stream_index, u
     }
 }
 
-/* The chunks of a run by number, or, if the run is wider than the whole index, those of the index. */
+/* The chunks of a run by number, or, if the run is wider than the whole index, those of the index.
+ */
 static void result_receive_wide(struct engine *engine, uint32_t stream_index, uint64_t first,
                                 uint64_t last) {
     const struct index *index = &stream_at(engine, stream_index)->index;

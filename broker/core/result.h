@@ -2,8 +2,8 @@
  *
  * Result: how a task ends, and the way of its outcome to whoever wants it.
  *
- *     finish ──> RESULT: pushed on the session's byte credit ──ack──> gone, or KEPT for its time to live
- *           └──> waiters of TASK_WAIT are answered at once
+ *     finish ──> RESULT: pushed on the session's byte credit ──ack──> gone, or KEPT for its time to
+ * live └──> waiters of TASK_WAIT are answered at once
  *
  * A terminal state never changes again. */
 #ifndef WHERRY_RESULT_H

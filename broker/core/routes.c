@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Routes: connections and who speaks on them; see state.h. A peer has one route (a child may have a second
- * one, its predecessor's); closing it makes the next message on it a stranger's. */
+ * Routes: connections and who speaks on them; see state.h. A peer has one route (a child may have a
+ * second one, its predecessor's); closing it makes the next message on it a stranger's. */
 #include "broker/core/state.h"
 
 static bool route_has_id(const void *context, uint32_t value) {

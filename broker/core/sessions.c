@@ -2,8 +2,9 @@
  *
  * Sessions: hello, silence, end and mark of client sessions; see sessions.h.
  *
- * A session is taken up again by whoever knows its secret; knowing its id alone gives nothing. What is never
- * done: take a resumption of an unknown session as a new one. Its old submits would be accepted again. */
+ * A session is taken up again by whoever knows its secret; knowing its id alone gives nothing. What
+ * is never done: take a resumption of an unknown session as a new one. Its old submits would be
+ * accepted again. */
 #include "broker/core/sessions.h"
 
 #include "broker/core/hello.h"
@@ -71,7 +72,8 @@ void sessions_store(struct engine *engine, uint32_t index) {
     if (engine->config.keeps && !session->store_due) {
         session->store_due = true;
         (void)barrier_change(engine, 64);
-        list_append(&engine->store_due, &engine->sessions, offsetof(struct session, in_store), index);
+        list_append(&engine->store_due, &engine->sessions, offsetof(struct session, in_store),
+                    index);
     }
 }
 
@@ -144,7 +146,8 @@ void sessions_settle(struct engine *engine, uint32_t index) {
     }
     persist_session_delete(engine, index);
     if (session->store_due) {
-        list_remove(&engine->store_due, &engine->sessions, offsetof(struct session, in_store), index);
+        list_remove(&engine->store_due, &engine->sessions, offsetof(struct session, in_store),
+                    index);
     }
     session_free_streams(engine, session);
     map_drop(&engine->session_by_id, map_hash(session->id), index);
@@ -219,7 +222,8 @@ void sessions_hello(struct engine *engine, route_id route, const struct event_he
             return;
         }
         sink = engine_sink(engine);
-    } else if (memcmp(session_at(engine, index)->secret, hello->secret.data, WIRE_SECRET_SIZE) != 0) {
+    } else if (memcmp(session_at(engine, index)->secret, hello->secret.data, WIRE_SECRET_SIZE) !=
+               0) {
         hello_refuse(engine, route, WHERRY_E_REFUSED, "this session belongs to somebody else");
         return;
     } else if (!hello->resume) {

@@ -2,10 +2,12 @@
  *
  * Sessions: a client's life with the broker, across connections.
  *
- *     LIVE ──goodbye, or 90 s of silence──> ENDED: a mark, kept 24 h so that EXPIRED can be told from UNKNOWN
+ *     LIVE ──goodbye, or 90 s of silence──> ENDED: a mark, kept 24 h so that EXPIRED can be told
+ * from UNKNOWN
  *
- * Ended: parked requests and unfetched results go (a work item, ≤ 1,000 a step), what waits in a named queue
- * goes on without a receiver. Its record goes when the mark expired and no task names one of its streams. */
+ * Ended: parked requests and unfetched results go (a work item, ≤ 1,000 a step), what waits in a
+ * named queue goes on without a receiver. Its record goes when the mark expired and no task names
+ * one of its streams. */
 #ifndef WHERRY_SESSIONS_H
 #define WHERRY_SESSIONS_H
 
@@ -25,14 +27,15 @@ struct session {
     uint8_t secret[WIRE_SECRET_SIZE];
     route_id route; /* 0: not connected */
     int64_t heard_us;
-    struct links in_silence; /* LIVE: engine.sessions_by_silence, longest silent first; ENDED: engine.marks */
+    struct links in_silence; /* LIVE: engine.sessions_by_silence, longest silent first; ENDED:
+                                engine.marks */
     struct links in_store;
     uint32_t *streams; /* sorted by slot */
     uint32_t stream_count;
     struct list waiters;
-    uint32_t calls; /* CALL waiters among them */
+    uint32_t calls;       /* CALL waiters among them */
     uint64_t call_newest; /* highest call number seen */
-    uint64_t credit; /* result bytes it may be sent since its hello */
+    uint64_t credit;      /* result bytes it may be sent since its hello */
     uint64_t sent;
     int64_t ended_ms;
 };

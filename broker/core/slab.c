@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Slab: see slab.h. Fresh indices rise by one and freed ones are reused last in, first out: which index
- * a record gets depends on the events alone, never on addresses, so that runs can be repeated. */
+ * Slab: see slab.h. Fresh indices rise by one and freed ones are reused last in, first out: which
+ * index a record gets depends on the events alone, never on addresses, so that runs can be
+ * repeated. */
 #include "broker/core/slab.h"
 
 #include "common/check.h"

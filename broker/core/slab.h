@@ -4,9 +4,10 @@
  *
  *     root ──> page of 1,024 chunk pointers ──> chunk of 2^shift records
  *
- * Index 0 means none. Records never move and the directory grows by one page or chunk at a time, so that
- * no single step ever pays for doubling. A freed record is zeroed; its first four bytes then link the
- * free list, so a record's "am I in use" field must not stand there. Memory is kept for reuse. */
+ * Index 0 means none. Records never move and the directory grows by one page or chunk at a time, so
+ * that no single step ever pays for doubling. A freed record is zeroed; its first four bytes then
+ * link the free list, so a record's "am I in use" field must not stand there. Memory is kept for
+ * reuse. */
 #ifndef WHERRY_SLAB_H
 #define WHERRY_SLAB_H
 
@@ -32,7 +33,8 @@ void slab_fini(struct slab *slab);
 uint32_t slab_take(struct slab *slab);
 void slab_free(struct slab *slab, uint32_t index);
 
-/* True if `index` was ever handed out: says that slab_at() may look, not that the record is in use. */
+/* True if `index` was ever handed out: says that slab_at() may look, not that the record is in use.
+ */
 static inline bool slab_holds(const struct slab *slab, uint32_t index) {
     return index - 1 < slab->used;
 }

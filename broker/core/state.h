@@ -35,7 +35,7 @@
 
 enum peer_kind { PEER_NONE = 0, PEER_CLIENT, PEER_HOST, PEER_CHILD };
 
-struct route { /* a connection and who speaks on it */
+struct route {      /* a connection and who speaks on it */
     uint32_t index; /* itself; also the slab's free link */
     uint32_t kind;  /* enum peer_kind */
     uint32_t peer;  /* session, host or child */
@@ -83,11 +83,11 @@ struct engine {
     struct list hosts_by_silence;
     struct list unstarted;
 
-    struct list match_due; /* queues */
-    struct list wake_due;  /* queues */
-    struct list flush_due; /* streams */
+    struct list match_due;    /* queues */
+    struct list wake_due;     /* queues */
+    struct list flush_due;    /* streams */
     struct list children_due; /* their results are to be acknowledged, their room looked at */
-    struct list store_due; /* sessions */
+    struct list store_due;    /* sessions */
 
     struct index_chunk *spare_chunk; /* one kept: a lone caller would make and free one a task */
     struct frees frees;
@@ -138,7 +138,8 @@ static inline int64_t engine_lived_us(const struct engine *engine) {
     return engine->now.mono_us - engine->gaps_us;
 }
 
-/* Gives a payload (its handle) back to the shell, when every effect and record that names it has left. 0 is a no-op. */
+/* Gives a payload (its handle) back to the shell, when every effect and record that names it has
+ * left. 0 is a no-op. */
 void engine_free_payload(struct engine *engine, struct payload payload);
 
 /* Where the effects go that depend on something stored: to the shell, or into the barrier until the

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Streams and their index; see stream.h. The index is addressed by chunk: consecutive numbers meet the same
- * chunk, which is remembered, so that the table behind it is asked once in about a thousand tasks. */
+ * Streams and their index; see stream.h. The index is addressed by chunk: consecutive numbers meet
+ * the same chunk, which is remembered, so that the table behind it is asked once in about a
+ * thousand tasks. */
 #include "broker/core/stream.h"
 
 #include "broker/core/state.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Submit: see submit.h. What is the same for all items of a batch (queue, lane, whether anything is taken
- * at all) is found out once; an ordinary item then costs a comparison with the last accepted number, a
- * record, an index entry and a place in the FIFO.
+ * Submit: see submit.h. What is the same for all items of a batch (queue, lane, whether anything is
+ * taken at all) is found out once; an ordinary item then costs a comparison with the last accepted
+ * number, a record, an index entry and a place in the FIFO.
  *
- * Refusals are remembered in memory only. A restart forgets them, but it also ends the connections on which
- * a late copy could still travel; a client that got a refusal never sends that number again. */
+ * Refusals are remembered in memory only. A restart forgets them, but it also ends the connections
+ * on which a late copy could still travel; a client that got a refusal never sends that number
+ * again. */
 #include "broker/core/submit.h"
 
 #include "broker/core/persist.h"
@@ -56,7 +57,7 @@ void submit_tell(struct engine *engine, uint32_t index) {
 }
 
 void submit_answer(struct engine *engine, uint32_t index, uint64_t number, wherry_err err,
-                          const char *text) {
+                   const char *text) {
     const struct stream *stream = stream_at(engine, index);
     struct effect *effect = effects_add(engine_sink(engine), EFFECT_ANSWERED,
                                         session_at(engine, stream->session)->route);
@@ -126,7 +127,7 @@ static void submit_take_origin(struct engine *engine, uint32_t index, struct tas
 }
 
 void submit_accept(struct engine *engine, uint32_t lane, uint32_t stream_index,
-                          const struct event_submit_item *item) {
+                   const struct event_submit_item *item) {
     struct submit_task from = {.stream = stream_index,
                                .lane = lane,
                                .number = item->number,
@@ -258,8 +259,8 @@ static void submit_item(struct engine *engine, const struct batch *batch,
 static void submit_find_lane(struct engine *engine, struct batch *batch) {
     const struct event_submit *submit = batch->submit;
     struct stream *stream = stream_at(engine, batch->stream);
-    if (stream->lane != 0 && lane_is(engine, stream->lane, submit->queue, submit->function,
-                                     &submit->options)) {
+    if (stream->lane != 0 &&
+        lane_is(engine, stream->lane, submit->queue, submit->function, &submit->options)) {
         batch->lane = stream->lane;
         return;
     }
@@ -325,8 +326,8 @@ void submit_receive(struct engine *engine, uint32_t session, const struct event_
         submit_item(engine, &batch, &submit->items[i]);
     }
     if (engine->counts.duplicates != repeated) {
-        submit_tell_by(engine, batch.stream, PLANTED(PLANT_DUPLICATE_AT_ONCE) ? engine->out
-                                                                              : engine_sink(engine));
+        submit_tell_by(engine, batch.stream,
+                       PLANTED(PLANT_DUPLICATE_AT_ONCE) ? engine->out : engine_sink(engine));
     } else if (submit->want_ack) {
         submit_tell(engine, batch.stream);
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Submit: the way into a queue. Each number is accepted at most once: what was answered is recognised and
- * answered again, what is parked keeps its place, what cannot be taken is refused and that is remembered. */
+ * Submit: the way into a queue. Each number is accepted at most once: what was answered is
+ * recognised and answered again, what is parked keeps its place, what cannot be taken is refused
+ * and that is remembered. */
 #ifndef WHERRY_SUBMIT_H
 #define WHERRY_SUBMIT_H
 

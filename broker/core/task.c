@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Task: identity and end of the hot record; see task.h. What happens to it in between is spread over the
- * modules of its states: lane, attempt, result. */
+ * Task: identity and end of the hot record; see task.h. What happens to it in between is spread
+ * over the modules of its states: lane, attempt, result. */
 #include "broker/core/state.h"
 
 struct task_id task_id_of(const struct engine *engine, uint32_t index) {

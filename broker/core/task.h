@@ -32,11 +32,12 @@ enum task_state {
 };
 
 enum task_flag {
-    TASK_COLD = 1,       /* has a cold record */
-    TASK_OLD = 2,        /* older than this epoch: not delivered before the grace time ends */
-    TASK_ORIGIN = 4,     /* a resubmission: known everywhere under its cold record's origin id */
-    TASK_CANCEL = 8,     /* its end was asked for while it was leased */
-    TASK_ADOPTED = 16,   /* its lease comes from an announcement: in the child's list, not in its ring */
+    TASK_COLD = 1,   /* has a cold record */
+    TASK_OLD = 2,    /* older than this epoch: not delivered before the grace time ends */
+    TASK_ORIGIN = 4, /* a resubmission: known everywhere under its cold record's origin id */
+    TASK_CANCEL = 8, /* its end was asked for while it was leased */
+    TASK_ADOPTED =
+        16, /* its lease comes from an announcement: in the child's list, not in its ring */
     TASK_ANNOUNCED = 32, /* scratch: named by the host hello that is being read */
     TASK_STARTED = 64,   /* run-once: a start record was written */
     TASK_RECEIVED = 128, /* its client acknowledged the result (kept ones only) */

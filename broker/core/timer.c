@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Timers: an intrusive 4-ary heap; see timer.h. Each record knows its place in the heap, so that stopping
- * one is O(log n) and leaves no tombstone. The heap's array is a slab of indices and grows by chunks. */
+ * Timers: an intrusive 4-ary heap; see timer.h. Each record knows its place in the heap, so that
+ * stopping one is O(log n) and leaves no tombstone. The heap's array is a slab of indices and grows
+ * by chunks. */
 #include "broker/core/timer.h"
 
 #include "common/check.h"

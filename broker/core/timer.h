@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Timers: deadlines of any length in one 4-ary heap, by index. Deadlines of equal length need no heap:
- * they stand in lists by the time they were last pushed back (sessions, hosts, children).
+ * Timers: deadlines of any length in one 4-ary heap, by index. Deadlines of equal length need no
+ * heap: they stand in lists by the time they were last pushed back (sessions, hosts, children).
  *
- * There are two sets: one on the monotonic clock in us, one on the wall clock in ms. Equal deadlines are
- * due in the order of their starting. */
+ * There are two sets: one on the monotonic clock in us, one on the wall clock in ms. Equal
+ * deadlines are due in the order of their starting. */
 #ifndef WHERRY_TIMER_H
 #define WHERRY_TIMER_H
 
@@ -12,8 +12,8 @@
 
 enum timer_kind {
     TIMER_WAITER = 1, /* owner: waiter */
-    TIMER_TASK,       /* owner: task: its retry is due, its kill, or the wait for its result is over */
-    TIMER_TTL,        /* owner: task: its kept result expires */
+    TIMER_TASK, /* owner: task: its retry is due, its kill, or the wait for its result is over */
+    TIMER_TTL,  /* owner: task: its kept result expires */
 };
 
 struct timers { /* private */

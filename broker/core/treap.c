@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Treap: see treap.h. Insertion splits the tree below the new node, removal joins the two subtrees of the
- * old one; both walk down once, without parents and without recursion. */
+ * Treap: see treap.h. Insertion splits the tree below the new node, removal joins the two subtrees
+ * of the old one; both walk down once, without parents and without recursion. */
 #include "broker/core/treap.h"
 
 #include "broker/core/map.h"

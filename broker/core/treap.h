@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Treap: an ordered set of tasks by arrival number, in the two links that a task has anyway. What comes
- * back to a lane comes in any order and may be taken out of the middle.
+ * Treap: an ordered set of tasks by arrival number, in the two links that a task has anyway. What
+ * comes back to a lane comes in any order and may be taken out of the middle.
  *
- * The heap order is a hash of the arrival number: balanced like a random tree, the same in every run. */
+ * The heap order is a hash of the arrival number: balanced like a random tree, the same in every
+ * run. */
 #ifndef WHERRY_TREAP_H
 #define WHERRY_TREAP_H
 

@@ -34,15 +34,15 @@ void engine_queue_view(const struct engine *engine, uint32_t at, struct now now,
 }
 
 uint64_t engine_memory_bytes(const struct engine *engine) {
-    const struct slab *slabs[] = {&engine->tasks,   &engine->colds,    &engine->lanes,
-                                  &engine->queues,  &engine->waiters,  &engine->streams,
-                                  &engine->sessions, &engine->hosts,   &engine->children,
-                                  &engine->routes};
+    const struct slab *slabs[] = {
+        &engine->tasks,   &engine->colds,    &engine->lanes, &engine->queues,   &engine->waiters,
+        &engine->streams, &engine->sessions, &engine->hosts, &engine->children, &engine->routes};
     const struct map *maps[] = {&engine->cold_by_task,  &engine->task_by_origin,
                                 &engine->lane_by_key,   &engine->queue_by_name,
-                                &engine->session_by_id, &engine->host_by_id, &engine->route_by_id};
-    uint64_t bytes = sizeof(*engine) + timers_memory_bytes(&engine->mono) +
-                     timers_memory_bytes(&engine->wall);
+                                &engine->session_by_id, &engine->host_by_id,
+                                &engine->route_by_id};
+    uint64_t bytes =
+        sizeof(*engine) + timers_memory_bytes(&engine->mono) + timers_memory_bytes(&engine->wall);
     for (size_t i = 0; i < sizeof(slabs) / sizeof(slabs[0]); i++) {
         bytes += slab_memory_bytes(slabs[i]);
     }
@@ -62,8 +62,9 @@ uint64_t engine_memory_bytes(const struct engine *engine) {
 
 static void dump_queue(const struct engine *engine, uint32_t index, FILE *out) {
     const struct queue *queue = queue_at(engine, index);
-    fprintf(out, "queue %.*s depth=%" PRIu64 "/%" PRIu64 " bytes=%" PRIu64 "/%" PRIu64
-                 " leased=%" PRIu64 " putters=%u hosts=%u free=%u idle=%u\n",
+    fprintf(out,
+            "queue %.*s depth=%" PRIu64 "/%" PRIu64 " bytes=%" PRIu64 "/%" PRIu64 " leased=%" PRIu64
+            " putters=%u hosts=%u free=%u idle=%u\n",
             (int)queue->name.size, (const char *)queue->name.data, queue->depth, queue->items_max,
             queue->depth_bytes, queue->bytes_max, queue->leased, queue->putters.count,
             queue->hosts.count, queue->free_children, queue->idle_children);
@@ -78,8 +79,9 @@ static void dump_queue(const struct engine *engine, uint32_t index, FILE *out) {
 void engine_dump(const struct engine *engine, FILE *out) {
     static const char *const host_states[] = {"free", "awaited", "early", "live", "lost"};
     const struct barrier *barrier = &engine->barrier;
-    fprintf(out, "engine epoch=%" PRIu64 " keeps=%d draining=%d grace_over=%d committed=%" PRIu64
-                 " open=%" PRIu64 " dirty=%d parked=%u work=%u tasks=%u\n",
+    fprintf(out,
+            "engine epoch=%" PRIu64 " keeps=%d draining=%d grace_over=%d committed=%" PRIu64
+            " open=%" PRIu64 " dirty=%d parked=%u work=%u tasks=%u\n",
             engine->config.epoch, engine->config.keeps, engine->draining, engine->grace.over,
             barrier->committed, barrier->open, barrier->dirty, engine->parking.count,
             engine->works.count, engine->tasks.live);
@@ -99,8 +101,9 @@ void engine_dump(const struct engine *engine, FILE *out) {
                 continue;
             }
             const struct child *child = child_at(engine, host->places[place]);
-            fprintf(out, "  place %u pid=%" PRId64 " route=%" PRIu64 " generation=%u started=%u next=%u "
-                         "up_to=%u leased=%u adopted=%u free=%d closing=%d dead=%d\n",
+            fprintf(out,
+                    "  place %u pid=%" PRId64 " route=%" PRIu64 " generation=%u started=%u next=%u "
+                    "up_to=%u leased=%u adopted=%u free=%d closing=%d dead=%d\n",
                     place, child->pid, child->route, child->generation, child->started, child->next,
                     child->up_to, child->leased, child->adopted.count, child->free, child->closing,
                     child->dead);
@@ -109,7 +112,8 @@ void engine_dump(const struct engine *engine, FILE *out) {
     for (uint32_t i = 1; i <= engine->sessions.used; i++) {
         const struct session *session = session_at(engine, i);
         if (session->state != SESSION_FREE) {
-            fprintf(out, "session %016" PRIx64 " state=%s route=%" PRIu64 " streams=%u waiters=%u\n",
+            fprintf(out,
+                    "session %016" PRIx64 " state=%s route=%" PRIu64 " streams=%u waiters=%u\n",
                     session->id, session->state == SESSION_LIVE ? "live" : "ended", session->route,
                     session->stream_count, session->waiters.count);
         }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Waiters: making and ending parked requests; see waiter.h. Ending one takes it out of everything at once
- * (owner's list, session's list, timer, index), so that no path can leave half of it behind. */
+ * Waiters: making and ending parked requests; see waiter.h. Ending one takes it out of everything
+ * at once (owner's list, session's list, timer, index), so that no path can leave half of it
+ * behind. */
 #include "broker/core/waiter.h"
 
 #include "broker/core/call.h"

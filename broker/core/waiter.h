@@ -2,9 +2,9 @@
  *
  * Waiter: a parked request with an owner and a deadline. One type for every blocking thing:
  *
- *     PUT   a submit at a full queue, in the queue's FIFO. RESERVED: its turn came, its payload was too
- *           large to be kept and was asked for again; its place is counted until the deadline
- *     CALL  a TASK_WAIT on a task that is not terminal
+ *     PUT   a submit at a full queue, in the queue's FIFO. RESERVED: its turn came, its payload was
+ * too large to be kept and was asked for again; its place is counted until the deadline CALL  a
+ * TASK_WAIT on a task that is not terminal
  *
  * A session owns its waiters; they go with it. */
 #ifndef WHERRY_WAITER_H
@@ -21,10 +21,10 @@ struct waiter {
     uint32_t session; /* also the slab's free link */
     uint8_t kind;
     bool has_origin;
-    uint16_t lane;       /* PUT */
-    uint32_t stream;     /* PUT */
-    uint32_t task;       /* CALL */
-    uint64_t number;     /* PUT: the item's; CALL: the call's */
+    uint16_t lane;          /* PUT */
+    uint32_t stream;        /* PUT */
+    uint32_t task;          /* CALL */
+    uint64_t number;        /* PUT: the item's; CALL: the call's */
     struct payload payload; /* PUT: handle 0 with a size: not kept */
     struct task_id origin;
     uint32_t timer;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Work: see work.h. Items name what they are about by its permanent id, because the record may be gone, and its
- * index given to another, before their turn comes. */
+ * Work: see work.h. Items name what they are about by its permanent id, because the record may be
+ * gone, and its index given to another, before their turn comes. */
 #include "broker/core/work.h"
 
 #include "broker/core/cancel.h"
@@ -102,7 +102,8 @@ static uint32_t work_session(struct engine *engine, const struct work *work, uin
     return used;
 }
 
-static uint32_t work_host(struct engine *engine, const struct work *work, uint32_t units, bool *over) {
+static uint32_t work_host(struct engine *engine, const struct work *work, uint32_t units,
+                          bool *over) {
     uint32_t host = hosts_find(engine, work->id);
     if (host == 0) {
         *over = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Work: what would be too much for one step, taken up piece by piece: an ended session, a lost host, the
- * cancellation of many tasks. At most step_units_max units a step, oldest item first. */
+ * Work: what would be too much for one step, taken up piece by piece: an ended session, a lost
+ * host, the cancellation of many tasks. At most step_units_max units a step, oldest item first. */
 #ifndef WHERRY_WORK_H
 #define WHERRY_WORK_H
 
