@@ -51,6 +51,9 @@ static bool renewal_submit(struct session *session, struct session_batch *old,
         return false;
     }
     struct session_lane lane = session_batch_lane(old);
+    if ((record->flags & SESSION_ACCEPT_TOLD) != 0) {
+        lane.wait_ms = -1; /* it was in once: a queue that is full by now is no reason to lose it */
+    }
     /* An item with an origin is some 24 bytes longer: both limits leave room for that. */
     if (session->open == NULL || !session_batch_fits(session->open, &lane, item->payload.size)) {
         session_batch_seal(session);
