@@ -64,7 +64,7 @@ struct supervisor {
     int64_t silent_since_us;
     int64_t say_at_us;
     bool draining;
-    bool drained;
+    _Atomic bool drained; /* set by the link's thread, too */
     bool forced;
     int64_t force_at_us; /* INT64_MAX: not draining */
 };
