@@ -109,7 +109,7 @@ static void application_cancel(struct sim_client *client) {
     if (own && sim_rng_chance(&client->rng, 500)) {
         sim_client_cancel(client, task);
     } else if (application_may_ask(client, task)) {
-        task->cancel_asked = true;
+        checker_cancel_asked(&client->sim->checker, task);
         sim_client_ask(client, WIRE_TASK_CANCEL, task->id, 10000);
     }
 }
@@ -156,7 +156,7 @@ static void application_tidy(struct sim_client *client) {
         struct sim_task *task = checker->tasks[i];
         if (task->nowhere && !task->finished && !task->cancel_settled &&
             application_may_ask(client, task)) {
-            task->cancel_asked = true;
+            checker_cancel_asked(checker, task);
             if (sim_client_ask(client, WIRE_TASK_CANCEL, task->id, 10000) == NULL) {
                 return;
             }

@@ -129,6 +129,12 @@ void checker_uncount(struct sim_checker *checker, struct sim_task *task) {
     }
 }
 
+/* It may be gone from its queue long before anybody hears of it. */
+void checker_cancel_asked(struct sim_checker *checker, struct sim_task *task) {
+    task->cancel_asked = true;
+    checker_uncount(checker, task);
+}
+
 /* What was acknowledged, never handed out and not cancelled is surely in the queue. */
 static void checker_count_in(struct sim_checker *checker, struct sim_task *task) {
     if (task->deliveries > 0 || task->cancel_asked || task->finished) {
@@ -203,7 +209,7 @@ static const char *checker_judge(const struct sim_task *task, wherry_err err, bo
     }
     if (checker_refuses(err)) {
         return task->accepted  ? "refused after it had been accepted"
-               : task->runs > 0 ? "refused after it had run"
+               : task->runs > 0 && !task->forgotten ? "refused after it had run"
                                 : NULL;
     }
     switch (err) {

@@ -41,6 +41,7 @@ struct sim_task {
     bool finished;     /* the client was told its outcome */
     bool orphan;       /* its client is gone */
     bool excused;      /* its client was silent for so long that its session may have ended */
+    bool forgotten;    /* a memory broker that may have had it is gone */
     bool cancel_asked;
     bool cancel_acked; /* the broker answered OK to a TASK_CANCEL */
     bool cancel_settled; /* or that there is nothing to cancel */
@@ -68,8 +69,7 @@ struct sim_checker {
     uint64_t in_queue[2];      /* tasks counted */
     int64_t explained_us;      /* the last time that something happened which may cause a second run */
     uint32_t faults_active;
-    uint64_t depth_before[CHECKER_QUEUES]; /* the step */
-    uint64_t bytes_before[CHECKER_QUEUES];
+    struct engine_queue_view queues_before[CHECKER_QUEUES]; /* the step */
     struct engine_counts before;
     struct token *ended;       /* attempts that the broker declared lost, newest last */
     uint32_t ended_count;
@@ -86,6 +86,7 @@ void checker_task_undo(struct sim_checker *checker, struct sim_task *task); /* t
 void checker_task_named(struct sim_checker *checker, struct sim_task *task, struct task_id id);
 uint32_t checker_task_ordinal(const struct sim_checker *checker, const struct sim_task *task);
 struct sim_task *checker_task_find(const struct sim_checker *checker, struct task_id id);
+void checker_cancel_asked(struct sim_checker *checker, struct sim_task *task);
 void checker_accepted(struct sim_checker *checker, struct sim_task *task);
 void checker_finished(struct sim_checker *checker, struct sim_task *task, wherry_err err,
                       struct span payload);

@@ -50,6 +50,7 @@ void checker_broker_crashed(struct sim_checker *checker) {
         checker_uncount(checker, task);
         if (!task->finished) { /* its clients submit it again: it may well run again */
             task->recorded = false;
+            task->forgotten = true;
             task->excused = task->excused || task->orphan || (task->flags & TASK_ONCE) != 0;
         }
         if ((task->flags & TASK_NO_RESULT) != 0) {
@@ -126,8 +127,8 @@ static void checker_handed_out(struct sim_checker *checker, struct task_id id,
     }
     world_note(world, "task %u is handed out as %" PRIu64 ":%" PRIu64, task->ordinal, token.epoch,
                token.counter);
-    if (task->deliveries > 0 && !token_above(token, task->delivered)) {
-        world_fail(world, "task %u: its token does not grow", task->ordinal);
+    if (task->deliveries > 0 && token_equal(token, task->delivered)) {
+        world_fail(world, "task %u: a token is used twice", task->ordinal);
     }
     bool resubmitted = !checker->sim->config.durable;
     if (task->finished && (task->flags & TASK_NO_RESULT) == 0 && !task->excused &&
@@ -138,7 +139,9 @@ static void checker_handed_out(struct sim_checker *checker, struct task_id id,
     if (task->cancel_acked && !resubmitted) {
         world_fail(world, "task %u was cancelled, and is handed out", task->ordinal);
     }
-    task->delivered = token;
+    if (token_above(token, task->delivered)) { /* one that waited for a batch may leave late, and void */
+        task->delivered = token;
+    }
     task->deliveries++;
     checker_uncount(checker, task);
 }
@@ -235,13 +238,9 @@ static uint32_t checker_queues(const struct engine *engine) {
 void checker_before_step(struct sim_checker *checker) {
     const struct engine *engine = checker->sim->broker.engine;
     engine_counts(engine, &checker->before);
-    memset(checker->depth_before, 0, sizeof checker->depth_before);
-    memset(checker->bytes_before, 0, sizeof checker->bytes_before);
+    memset(checker->queues_before, 0, sizeof checker->queues_before);
     for (uint32_t i = 0; i < checker_queues(engine); i++) {
-        struct engine_queue_view view;
-        engine_queue_view(engine, i, world_now(&checker->sim->world), &view);
-        checker->depth_before[i] = view.depth;
-        checker->bytes_before[i] = view.depth_bytes;
+        engine_queue_view(engine, i, world_now(&checker->sim->world), &checker->queues_before[i]);
     }
 }
 
@@ -252,7 +251,12 @@ static bool checker_came_back(const struct engine_counts *before,
            after->retries_asked != before->retries_asked || after->taken_back != before->taken_back;
 }
 
-/* A step that accepts must leave the queue within its bound; what comes back is always taken. */
+static uint64_t checker_most(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+/* A step that accepts must leave the queue within its bound (it may also have lowered the bound: the higher one
+ * counts); what comes back is always taken. */
 void checker_after_step(struct sim_checker *checker) {
     const struct engine *engine = checker->sim->broker.engine;
     struct engine_counts after;
@@ -262,17 +266,19 @@ void checker_after_step(struct sim_checker *checker) {
         return;
     }
     for (uint32_t i = 0; i < checker_queues(engine); i++) {
-        struct engine_queue_view view;
-        engine_queue_view(engine, i, world_now(&checker->sim->world), &view);
-        bool items = view.depth > view.items_max && view.depth > checker->depth_before[i];
-        bool bytes = view.depth_bytes > view.bytes_max &&
-                     view.depth_bytes > checker->bytes_before[i];
+        const struct engine_queue_view *before = &checker->queues_before[i];
+        struct engine_queue_view now;
+        engine_queue_view(engine, i, world_now(&checker->sim->world), &now);
+        bool items = now.depth > checker_most(now.items_max, before->items_max) &&
+                     now.depth > before->depth;
+        bool bytes = now.depth_bytes > checker_most(now.bytes_max, before->bytes_max) &&
+                     now.depth_bytes > before->depth_bytes;
         if (items || bytes) {
             world_fail(&checker->sim->world,
                        "queue %.*s: accepted above its bound: %" PRIu64 " of %" PRIu64
                        " items, %" PRIu64 " of %" PRIu64 " bytes",
-                       (int)view.name.size, (const char *)view.name.data, view.depth,
-                       view.items_max, view.depth_bytes, view.bytes_max);
+                       (int)now.name.size, (const char *)now.name.data, now.depth, now.items_max,
+                       now.depth_bytes, now.bytes_max);
         }
     }
 }

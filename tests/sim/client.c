@@ -246,7 +246,7 @@ struct sim_task *sim_client_submit(struct sim_client *client, const struct sim_s
 }
 
 void sim_client_cancel(struct sim_client *client, struct sim_task *task) {
-    task->cancel_asked = true;
+    checker_cancel_asked(&client->sim->checker, task);
     session_cancel(client->session, task->key);
     sim_client_wake(client);
 }

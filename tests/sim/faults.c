@@ -357,7 +357,7 @@ void faults_init(struct sim_faults *faults, struct sim *sim) {
     if (!calm && sim_rng_chance(&faults->rng, 200)) {
         faults->kinds = UINT32_MAX;
     }
-    faults->pace_us = INT64_C(50000) << rng_below(&faults->rng, 8);
+    faults->pace_us = INT64_C(200000) << rng_below(&faults->rng, 8);
 }
 
 void faults_begin(struct sim_faults *faults) {
