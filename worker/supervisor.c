@@ -377,7 +377,9 @@ static void supervisor_time(struct supervisor *self, int64_t now_us) {
 }
 
 static int supervisor_wait_ms(struct supervisor *self, int64_t now_us) {
+    pthread_mutex_lock(&self->mutex);
     int64_t wake_us = self->draining ? INT64_MAX : nursery_next_wake(&self->nursery);
+    pthread_mutex_unlock(&self->mutex);
     wake_us = self->force_at_us < wake_us ? self->force_at_us : wake_us;
     wake_us = !self->connected && self->say_at_us < wake_us ? self->say_at_us : wake_us;
     if (wake_us == INT64_MAX) {
