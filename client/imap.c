@@ -83,7 +83,6 @@ static wherry_err imap_start(wherry_pool *pool, const char *function, const wher
     if (iterator == NULL) {
         return err_set(WHERRY_E_NO_MEMORY, "no memory for an iterator");
     }
-    pthread_mutex_init(&iterator->turn, NULL);
     iterator->connection = pool->connection;
     iterator->submission = submission;
     iterator->source.items = *items;

@@ -12,13 +12,11 @@
  * Unordered: finished chunks move to a list of their own. */
 #include "client/iterator.h"
 
-#include "common/clock.h"
 #include "common/err.h"
 #include "common/value.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- lists ---------------------------------------------------------------------------------- */
 
@@ -71,7 +69,6 @@ void iterator_free(struct wherry_iterator *iterator) {
     bytes_free(&iterator->waiting);
     free(iterator->source_error);
     free(iterator->error);
-    pthread_mutex_destroy(&iterator->turn);
     free(iterator);
 }
 
@@ -363,12 +360,29 @@ static wherry_err iterator_run(struct wherry_iterator *iterator, int64_t deadlin
     return err_set(WHERRY_E_END, "the iterator is exhausted");
 }
 
-static bool iterator_turn(struct wherry_iterator *iterator, int64_t deadline_us) {
-    if (deadline_us == INT64_MAX) {
-        return pthread_mutex_lock(&iterator->turn) == 0;
+/* One thread at a time is inside; the mutex is given up while it waits for that. */
+static wherry_err iterator_turn(struct wherry_iterator *iterator, int64_t deadline_us) {
+    struct wherry_connection *connection = iterator->connection;
+    wherry_err err = WHERRY_OK;
+    pthread_mutex_lock(&connection->mutex);
+    while (err == WHERRY_OK && iterator->turn_taken) {
+        struct pool_joiner waiter = {.following = NULL};
+        joiner_add(&iterator->queue, &waiter);
+        pthread_mutex_unlock(&connection->mutex);
+        err = wait_word(&connection->waiters, &waiter.word, WAIT_DONE, deadline_us);
+        pthread_mutex_lock(&connection->mutex);
+        joiner_remove(&iterator->queue, &waiter);
     }
-    struct timespec until = {deadline_us / 1000000, (deadline_us % 1000000) * 1000};
-    return pthread_mutex_clocklock(&iterator->turn, CLOCK_MONOTONIC, &until) == 0;
+    iterator->turn_taken = iterator->turn_taken || err == WHERRY_OK;
+    pthread_mutex_unlock(&connection->mutex);
+    return err == WHERRY_E_TIMEOUT ? err_set(err, "another thread waits for the next result") : err;
+}
+
+static void iterator_turn_over(struct wherry_iterator *iterator) {
+    pthread_mutex_lock(&iterator->connection->mutex);
+    iterator->turn_taken = false;
+    joiners_wake(&iterator->queue);
+    pthread_mutex_unlock(&iterator->connection->mutex);
 }
 
 wherry_err wherry_iterator_next(wherry_iterator *iterator, int64_t timeout_ms,
@@ -384,11 +398,12 @@ wherry_err wherry_iterator_next(wherry_iterator *iterator, int64_t timeout_ms,
     if (err != WHERRY_OK) {
         return err;
     }
-    if (!iterator_turn(iterator, deadline_us)) {
-        return err_set(WHERRY_E_TIMEOUT, "another thread has the iterator's turn");
+    err = iterator_turn(iterator, deadline_us);
+    if (err != WHERRY_OK) {
+        return err;
     }
     err = iterator_run(iterator, deadline_us, out);
-    pthread_mutex_unlock(&iterator->turn);
+    iterator_turn_over(iterator);
     return err;
 }
 

@@ -35,7 +35,6 @@ struct wherry_iterator {
     size_t chunksize;
     uint64_t look_ahead;
     /* whoever has the turn */
-    pthread_mutex_t turn;
     struct source source;
     struct bytes waiting; /* encoded, not yet submitted */
     size_t waiting_items;
@@ -54,6 +53,8 @@ struct wherry_iterator {
     atomic_uint word;           /* done: something finished since it was last cleared */
     size_t open;                /* chunks not over */
     bool released;
+    bool turn_taken;            /* a thread is inside next() */
+    struct pool_joiner *queue;  /* others that want to be */
 };
 
 void iterator_free(struct wherry_iterator *iterator);

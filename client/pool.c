@@ -46,6 +46,28 @@ wherry_err wherry_pool_open(wherry_connection *connection, const char *name, whe
     return WHERRY_OK;
 }
 
+void joiner_add(struct pool_joiner **list, struct pool_joiner *joiner) {
+    joiner->following = *list;
+    *list = joiner;
+}
+
+void joiner_remove(struct pool_joiner **list, struct pool_joiner *joiner) {
+    while (*list != NULL && *list != joiner) {
+        list = &(*list)->following;
+    }
+    if (*list != NULL) {
+        *list = joiner->following;
+    }
+}
+
+void joiners_wake(struct pool_joiner **list) {
+    while (*list != NULL) {
+        struct pool_joiner *joiner = *list;
+        *list = joiner->following; /* before the wake-up: the joiner is gone after it */
+        wait_wake(&joiner->word, atomic_fetch_or(&joiner->word, WAIT_DONE));
+    }
+}
+
 /* Under the mutex. */
 static void pool_end_if_over(struct wherry_pool *pool) {
     if (pool->released && pool->open == 0 && pool->iterators == 0) {
@@ -61,11 +83,7 @@ void pool_task_over(struct wherry_pool *pool) {
     if (pool->open > 0) {
         return;
     }
-    while (pool->joiners != NULL) {
-        struct pool_joiner *joiner = pool->joiners;
-        pool->joiners = joiner->following; /* before the wake-up: the joiner is gone after it */
-        wait_wake(&joiner->word, atomic_fetch_or(&joiner->word, WAIT_DONE));
-    }
+    joiners_wake(&pool->joiners);
     pool_end_if_over(pool);
 }
 
@@ -115,18 +133,12 @@ wherry_err wherry_pool_terminate(wherry_pool *pool) {
 /* Under the mutex, given up while it waits. */
 static wherry_err pool_join_wait(struct wherry_pool *pool, int64_t deadline_us) {
     struct wherry_connection *connection = pool->connection;
-    struct pool_joiner joiner = {.following = pool->joiners};
-    pool->joiners = &joiner;
+    struct pool_joiner joiner = {.following = NULL};
+    joiner_add(&pool->joiners, &joiner);
     pthread_mutex_unlock(&connection->mutex);
     wherry_err err = wait_word(&connection->waiters, &joiner.word, WAIT_DONE, deadline_us);
     pthread_mutex_lock(&connection->mutex);
-    struct pool_joiner **at = &pool->joiners;
-    while (*at != NULL && *at != &joiner) {
-        at = &(*at)->following;
-    }
-    if (*at != NULL) {
-        *at = joiner.following;
-    }
+    joiner_remove(&pool->joiners, &joiner);
     return err;
 }
 

@@ -7,10 +7,15 @@
 
 #include "client/connection.h"
 
-struct pool_joiner { /* on the stack of a thread in join */
+struct pool_joiner { /* on the stack of a thread that waits for all tasks, or for its turn */
     atomic_uint word;
     struct pool_joiner *following;
 };
+
+/* All under the connection's mutex. */
+void joiner_add(struct pool_joiner **list, struct pool_joiner *joiner);
+void joiner_remove(struct pool_joiner **list, struct pool_joiner *joiner);
+void joiners_wake(struct pool_joiner **list); /* all, and the list is empty */
 
 struct wherry_pool {
     struct wherry_connection *connection;

@@ -45,6 +45,7 @@ struct mini {
     size_t largest_chunk;
     /* the thread's */
     uint32_t processes;
+    uint32_t beat_ms;
     uint64_t epoch;
     bool silent;
     uint64_t sessions[64];
@@ -94,7 +95,7 @@ static void mini_answer_hello(struct mini *mini, const struct wire_message *mess
         .version = 1,
         .store = {store, 16},
         .session = hello.session,
-        .beat_ms = 200,
+        .beat_ms = mini->beat_ms,
         .payload_max = 8 << 20,
     };
     wire_put_hello_ok(&mini->out, &ok);
@@ -105,8 +106,6 @@ static void mini_answer_hello(struct mini *mini, const struct wire_message *mess
 
 static void mini_finish(struct mini *mini, const struct mini_task *task, uint32_t status,
                         struct span payload) {
-    bool frame = payload.size > WIRE_INLINE_MAX;
-    (void)frame;
     wire_result_begin(&mini->out, mini->epoch, task->slot);
     wire_result_item(&mini->out, task->number, status,
                      (struct wire_part){payload.data, payload.size, NULL, NULL});
@@ -433,10 +432,11 @@ static void *mini_thread(void *argument) {
     return NULL;
 }
 
-struct mini *mini_start(uint32_t processes) {
+struct mini *mini_start_with(uint32_t processes, uint32_t beat_ms) {
     struct mini *mini = calloc(1, sizeof *mini);
     mini->context = zmq_ctx_new();
     mini->processes = processes;
+    mini->beat_ms = beat_ms;
     mini->epoch = 10;
     pthread_mutex_init(&mini->mutex, NULL);
     pthread_cond_init(&mini->changed, NULL);
@@ -451,6 +451,10 @@ struct mini *mini_start(uint32_t processes) {
     zmq_connect(mini->control_far, "inproc://control");
     assert_int_equal(pthread_create(&mini->thread, NULL, mini_thread, mini), 0);
     return mini;
+}
+
+struct mini *mini_start(uint32_t processes) {
+    return mini_start_with(processes, 2000);
 }
 
 const char *mini_endpoint(const struct mini *mini) {

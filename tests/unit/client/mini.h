@@ -23,6 +23,7 @@
 struct mini;
 
 struct mini *mini_start(uint32_t processes);
+struct mini *mini_start_with(uint32_t processes, uint32_t beat_ms);
 const char *mini_endpoint(const struct mini *mini);
 void mini_release(struct mini *mini); /* everything held is answered */
 /* The broker dies and another takes its place; what it held is forgotten. */
