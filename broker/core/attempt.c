@@ -51,7 +51,7 @@ void attempt_take_ready(struct engine *engine, uint32_t index) {
         queue_uncount(engine, queue->index, task->payload_size);
     }
     task->links = (struct links){0, 0};
-    task->state = TASK_KEPT; /* in no list, until the caller says where it goes */
+    task->state = TASK_MOVING;
 }
 
 void attempt_adopt(struct engine *engine, uint32_t index, uint32_t child, struct token token) {

@@ -66,7 +66,7 @@ static const char *audit_cold(const struct engine *engine, uint32_t index) {
 
 static const char *audit_task(const struct engine *engine, uint32_t index) {
     const struct task *task = task_at(engine, index);
-    AUDIT(task->state <= TASK_KEPT, "task: unknown state");
+    AUDIT(task->state <= TASK_KEPT && task->state != TASK_MOVING, "task: unknown state");
     AUDIT(slab_holds(&engine->streams, task->stream), "task: no stream");
     const struct stream *stream = stream_at(engine, task->stream);
     AUDIT(stream->session != 0, "task: its stream is gone");

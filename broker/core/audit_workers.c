@@ -69,7 +69,7 @@ static const char *audit_child(const struct engine *engine, uint32_t index) {
               (!child->dead && !child->closing && child->route != 0 && children_room(child) > 0),
           "child: counted as free and is not");
     AUDIT(child->ack_count == 0 || child->due, "child: acknowledgements that nobody sends");
-    AUDIT(child->leased < 2 || child->waiting || child->closing || child->dead,
+    AUDIT(!children_may_wait(child) || child->waiting || child->due,
           "child: nobody looks whether it starts");
     const char *complaint = audit_ring(engine, child);
     complaint = complaint != NULL ? complaint : audit_loads(engine, child);

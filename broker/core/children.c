@@ -141,7 +141,7 @@ void children_release(struct engine *engine, uint32_t task_index) {
     task->links = (struct links){0, 0};
     task_set_counter(task, 0);
     task->flags &= (uint16_t)~TASK_ANNOUNCED;
-    task->state = TASK_KEPT; /* in no list, until the caller says where it goes */
+    task->state = TASK_MOVING;
 }
 
 /* ---- generations ---------------------------------------------------------------------------- */
@@ -267,6 +267,11 @@ void children_update(struct engine *engine, uint32_t index) {
 
 /* ---- taking back ---------------------------------------------------------------------------- */
 
+bool children_may_wait(const struct child *child) {
+    return child->leased >= 2 && child_ahead(child->next - 1, child->started) > 0 &&
+           !child->closing && !child->dead;
+}
+
 void children_progress(struct engine *engine, uint32_t index) {
     struct child *child = child_at(engine, index);
     size_t offset = offsetof(struct child, in_unstarted);
@@ -274,7 +279,7 @@ void children_progress(struct engine *engine, uint32_t index) {
         list_remove(&engine->unstarted, &engine->children, offset, index);
         child->waiting = false;
     }
-    if (child->leased >= 2 && !child->closing && !child->dead) {
+    if (children_may_wait(child)) {
         child->waiting = true;
         child->progress_us = engine_lived_us(engine);
         list_append(&engine->unstarted, &engine->children, offset, index);
@@ -378,7 +383,7 @@ void children_settle(struct engine *engine) {
                     index);
         child->due = false;
         child_send_acks(engine, child);
-        if (child->leased < 2 && child->waiting) {
+        if (children_may_wait(child) != child->waiting) {
             children_progress(engine, index);
         }
         children_update(engine, index);

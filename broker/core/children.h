@@ -90,7 +90,9 @@ void children_touch(struct engine *engine, uint32_t child);
 void children_settle(struct engine *engine);
 /* Joins or leaves its host's free list, as its state says. */
 void children_update(struct engine *engine, uint32_t child);
-/* Two or more deliveries: one of them cannot have started; the 20 ms run from now. */
+/* Two or more deliveries, and not all are known to have started: one of them waits. */
+bool children_may_wait(const struct child *child);
+/* The 20 ms in which it may wait run from now. */
 void children_progress(struct engine *engine, uint32_t child);
 /* TICK: takes deliveries back that wait while another process idles. */
 void children_judge_unstarted(struct engine *engine);

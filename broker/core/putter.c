@@ -45,10 +45,13 @@ void putter_again(struct engine *engine, uint32_t index, const struct event_subm
     uint32_t lane = waiter->lane;
     engine->counts.duplicates++;
     if (waiter->kind == WAITER_RESERVED) {
-        waiter_drop(engine, index);
-        submit_accept(engine, lane, stream, item);
-        submit_tell(engine, stream);
-        return;
+        waiter_unreserve(engine, index);
+        if (queue_has_room(queue_at(engine, lane_at(engine, lane)->queue), item->payload.size)) {
+            waiter_drop(engine, index);
+            submit_accept(engine, lane, stream, item);
+            submit_tell(engine, stream);
+            return;
+        }
     }
     waiter_set_deadline(engine, index, wait_ms);
     engine_free_payload(engine, item->payload);

@@ -22,6 +22,7 @@ struct engine;
 
 enum task_state {
     TASK_FREE = 0,
+    TASK_MOVING, /* on its way from one state to another; never between two steps */
     TASK_QUEUED,
     TASK_BACK,
     TASK_WAITING,

@@ -46,6 +46,16 @@ void waiter_reserve(struct engine *engine, uint32_t index) {
     waiter_set_deadline(engine, index, TIME_RESERVED_MS);
 }
 
+void waiter_unreserve(struct engine *engine, uint32_t index) {
+    struct waiter *waiter = waiter_at(engine, index);
+    struct queue *queue = queue_at(engine, lane_at(engine, waiter->lane)->queue);
+    waiter->kind = WAITER_PUT;
+    queue->reserved--;
+    queue->reserved_bytes -= waiter->payload.size;
+    list_insert(&queue->putters, &engine->waiters, offsetof(struct waiter, in_owner), 0, index);
+    queue_wake(engine, queue->index);
+}
+
 static void waiter_leave_queue(struct engine *engine, uint32_t index) {
     struct waiter *waiter = waiter_at(engine, index);
     struct lane *lane = lane_at(engine, waiter->lane);

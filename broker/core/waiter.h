@@ -40,6 +40,8 @@ void waiter_drop(struct engine *engine, uint32_t waiter);
 void waiter_set_deadline(struct engine *engine, uint32_t waiter, int64_t timeout_ms);
 /* A PUT whose turn came without its payload: out of the FIFO, its place counted. */
 void waiter_reserve(struct engine *engine, uint32_t waiter);
+/* Back to the head of the FIFO: what came back meanwhile may have taken the room. */
+void waiter_unreserve(struct engine *engine, uint32_t waiter);
 /* Its deadline passed. */
 void waiter_expired(struct engine *engine, uint32_t waiter);
 
