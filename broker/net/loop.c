@@ -11,6 +11,7 @@
  * Two looks at the clock a message, at tens of nanoseconds each, against batches of hundreds of
  * tasks. */
 #include "broker/net/loop.h"
+#include "broker/net/receipts.h"
 
 #include "common/check.h"
 #include "common/clock.h"
@@ -43,6 +44,7 @@ enum {
 struct loop {
     struct loop_config config;
     struct effects effects;
+    struct receipts *receipts;
     struct pollfd polls[POLL_COUNT];
     int signal_fd;
     int64_t now_us;
@@ -109,6 +111,7 @@ struct loop *loop_create(const struct loop_config *config) {
     sigset_t signals = loop_signals();
     loop->config = *config;
     effects_init(&loop->effects);
+    loop->receipts = receipts_create();
     loop->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     CHECK(loop->signal_fd >= 0);
     polls_init(loop);
@@ -125,6 +128,7 @@ void loop_destroy(struct loop **loop_at) {
     }
     close(loop->signal_fd);
     effects_fini(&loop->effects);
+    receipts_destroy(&loop->receipts);
     bytes_free(&loop->heads);
     free(loop->changes);
     free(loop);
@@ -166,6 +170,10 @@ static void batch_close(struct loop *loop, uint64_t number) {
 /* ---- steps ----------------------------------------------------------------------------------- */
 
 static void carry_out_one(struct loop *loop, const struct effect *effect) {
+    if (effect->kind == EFFECT_RESULT_ACK) {
+        receipts_add(loop->receipts, effect, loop->now_us);
+        return;
+    }
     if (border_encode(loop->config.border, effect, router_send, loop->config.router)) {
         return;
     }
@@ -252,6 +260,13 @@ static void loop_probe(struct loop *loop) {
             break;
         }
         border_probe(loop->config.border, route, router_send, loop->config.router);
+    }
+}
+
+static void loop_send_receipts(struct loop *loop, bool all) {
+    struct effect effect;
+    while (receipts_next(loop->receipts, loop->now_us, all, &effect)) {
+        border_encode(loop->config.border, &effect, router_send, loop->config.router);
     }
 }
 
@@ -387,7 +402,8 @@ static int64_t loop_wait_ms(const struct loop *loop) {
     if (!loop->dry) {
         return 0;
     }
-    int64_t wake_us = engine_next_wake(loop->config.engine);
+    int64_t wake_us = earlier(engine_next_wake(loop->config.engine),
+                              receipts_wake_us(loop->receipts));
     if (wake_us <= loop->now_us) {
         return 0;
     }
@@ -443,6 +459,7 @@ static void loop_turn(struct loop *loop) {
     loop_tell_gap(loop);
     loop_step(loop, &(struct event){.kind = EVENT_TICK});
     loop_look_at_store(loop);
+    loop_send_receipts(loop, false);
     loop->unsent = router_flush(loop->config.router);
     loop_probe(loop);
     loop_tell_lost(loop);
@@ -458,5 +475,6 @@ int loop_run(struct loop *loop) {
     while (!loop->ended) {
         loop_turn(loop);
     }
+    loop_send_receipts(loop, true);
     return loop->exit_code;
 }
