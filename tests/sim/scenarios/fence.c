@@ -190,3 +190,23 @@ void once_task_never_runs_twice(struct sim *s) {
     scene_wait(s, 20 * 1000);
     EXPECT(s, once->runs == 1);
 }
+
+/* A broker that forgot the start could not tell a task that waits from one that ran. */
+void start_of_a_once_task_is_stored_before_its_delivery(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    host_up(s, 0);
+    struct sim_task *first = submit(c, 1000000);
+    struct sim_task *once =
+        submit_with(c, (struct sim_submit){.options = {.flags = TASK_ONCE, .max_attempts = 1},
+                                           .wait_ms = -1,
+                                           .plan = {.duration_us = 5000000}});
+    UNTIL(s, once->accepted && first->runs == 1);
+    store_hold(s->store);
+    NEVER(s, 3000, once->runs > 0);
+    broker_crash(s, STORE_FATE_LOST);
+    sim_host_crash(&s->hosts[0]);
+    broker_start(s);
+    host_up(s, 1);
+    UNTIL(s, once->finished && first->finished);
+    EXPECT(s, once->outcome == WHERRY_OK && once->runs == 1);
+}

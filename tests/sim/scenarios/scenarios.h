@@ -30,6 +30,7 @@
     X(parked_five_and_accepted_six_survive_restart, DURABLE, 0, 0, 0, shape_one_a_queue) \
     X(parked_submit_parks_again_with_its_place_open, DURABLE, 0, 0, 0, shape_one_a_queue) \
     X(expired_session_is_not_resumed_as_new, DURABLE, 0, 0, 0, NULL) \
+    X(session_unknown_to_a_restarted_broker_is_not_resumed_as_new, MEMORY, 0, 0, 0, NULL) \
     X(client_never_submits_again_what_an_expired_session_sent, DURABLE, 1, 1, 1, NULL) \
     X(session_id_gives_no_power_without_its_secret, DURABLE, 0, 0, 0, NULL) \
     X(only_kept_tasks_may_be_touched_by_others, DURABLE, 0, 0, 0, NULL) \
@@ -68,6 +69,7 @@
     X(work_announced_within_grace_runs_once, DURABLE, 1, 2, 2, NULL) \
     X(cancel_is_stored_before_acknowledged, DURABLE, 0, 0, 0, NULL) \
     X(once_task_never_runs_twice, DURABLE, 1, 2, 1, NULL) \
+    X(start_of_a_once_task_is_stored_before_its_delivery, DURABLE, 1, 2, 1, NULL) \
     /* 6 bounds: bounds.c */ \
     X(submit_before_get_never_waits_for_itself, DURABLE, 0, 0, 0, shape_few_result_bytes) \
     X(returned_task_above_bound_is_taken_and_putters_wait, DURABLE, 0, 0, 0, shape_one_a_queue) \

@@ -110,6 +110,19 @@ void expired_session_is_not_resumed_as_new(struct sim *s) {
     EXPECT(s, tasks(s) == 3);
 }
 
+void session_unknown_to_a_restarted_broker_is_not_resumed_as_new(struct sim *s) {
+    struct puppet *c = client_of(s, "client");
+    puppet_submit(c, 1, 3, &(struct puppet_lane){0});
+    UNTIL(s, c->answer[3] == PUPPET_ACCEPTED);
+    broker_crash(s, STORE_FATE_LOST);
+    broker_start(s);
+    puppet_client_hello(c, true);
+    EXPECT(s, c->seen[WIRE_SESSION_LOST] == 1 && c->seen[WIRE_HELLO_OK] == 0);
+    puppet_submit(c, 1, 3, &(struct puppet_lane){0});
+    scene_wait(s, 1000);
+    EXPECT(s, tasks(s) == 0);
+}
+
 /* The real session: its process stood still for two minutes. */
 void client_never_submits_again_what_an_expired_session_sent(struct sim *s) {
     struct sim_client *c = client_up(s, 0);
