@@ -137,7 +137,8 @@ void checker_cancel_asked(struct sim_checker *checker, struct sim_task *task) {
 
 /* What was acknowledged, never handed out and not cancelled is surely in the queue. */
 static void checker_count_in(struct sim_checker *checker, struct sim_task *task) {
-    if (task->deliveries > 0 || task->cancel_asked || task->finished) {
+    bool ends_unseen = (task->flags & TASK_ONCE) != 0; /* lost at a restart, before its delivery left */
+    if (task->deliveries > 0 || task->cancel_asked || task->finished || ends_unseen) {
         return;
     }
     task->counted = true;
@@ -275,8 +276,9 @@ void checker_answered(struct sim_checker *checker, const struct sim_call *call) 
         return;
     }
     task->cancel_acked = task->cancel_acked || call->err == WHERRY_OK;
-    task->cancel_settled = task->cancel_settled || call->err == WHERRY_OK ||
-                           call->err == WHERRY_E_UNKNOWN || call->err == WHERRY_E_EXPIRED;
+    bool gone = call->err == WHERRY_OK || call->err == WHERRY_E_UNKNOWN ||
+                call->err == WHERRY_E_EXPIRED;
+    task->cancel_settled = task->cancel_settled || (gone && checker->sim->quiet);
 }
 
 void checker_client_died(struct sim_checker *checker, const struct sim_client *client) {
