@@ -50,7 +50,9 @@ static void engine_open(struct house *house) {
     memcpy(config.store_uuid, house->identity.uuid, sizeof config.store_uuid);
     config.keeps = house->identity.keeps;
     config.seed = entropy_u64();
-    config.memory_bytes_max = house->options.memory_limit_bytes;
+    config.memory_bytes_max = house->options.memory_limit_bytes < PAYLOAD_BYTES_MAX
+                                  ? house->options.memory_limit_bytes
+                                  : PAYLOAD_BYTES_MAX;
     config.payload_max = WIRE_PAYLOAD_MAX;
     house->engine = engine_create(&config);
 }

@@ -2,15 +2,16 @@
  *
  * The payload store; see payload.h.
  *
- *     small handle   0 | region 18 | slot 13      region: 64 KiB of one class; ≤ 16 GiB in all
+ *     small handle   0 | region 20 | slot 11      region: up to 64 KiB of one class; 64 GiB in all
  *     large handle   1 | index 31
  *
  *     chunk (16 MiB of address space, 256 regions)
- *     ┌────────┬────────┬────────┬─── …      region r of class c: 65,536 / size(c) slots
+ *     ┌────────┬────────┬────────┬─── …      region of class c: 65,536 / size(c) slots, at most 2,048
  *     │ region │ region │ region │            free slots: a list through the slots themselves,
  *     └────────┴────────┴────────┴─── …      then those never touched (`fresh`)
  *
- * A class keeps its regions with room in a list and takes from the first: what was freed last is
+ * Classes are 8, 12, 16 … 1,024 bytes: payloads are bytes, so nothing asks for more alignment. A
+ * class keeps its regions with room in a list and takes from the first: what was freed last is
  * filled first, while it is still in the cache. An empty region goes to a common list, from which
  * any class takes: a broker that served 100-byte tasks all morning can serve 900-byte ones in the
  * same memory. Why not malloc: 16 bytes a payload more, and 2 × 20 ns. Why mmap with NORESERVE: a
@@ -37,10 +38,12 @@
 
 enum {
     SMALL_MAX = 1024,
-    CLASSES = SMALL_MAX / 8,
+    CLASS_MIN = 8, /* a free slot holds the next one's number */
+    CLASS_STEP = 4,
+    CLASSES = (SMALL_MAX - CLASS_MIN) / CLASS_STEP + 1,
     REGION_SIZE = 64 * 1024,
-    REGION_BITS = 18,
-    SLOT_BITS = 13,
+    REGION_BITS = 20,
+    SLOT_BITS = 11,
     CHUNK_REGIONS = 256,
     CHUNKS_MAX = (1 << REGION_BITS) / CHUNK_REGIONS,
     WARM_MAX = 256, /* empty regions that keep their pages: 16 MiB */
@@ -57,6 +60,7 @@ struct region {
     uint16_t free_head; /* slot, NO_SLOT: none */
     uint16_t fresh;     /* slots from here on were never used */
     uint16_t used;
+    uint16_t slots; /* it has room for */
     uint8_t class;
     bool listed; /* stands in its class's list */
 };
@@ -84,7 +88,7 @@ struct payload_store {
     uint32_t warm;                 /* empty regions with their pages */
     uint32_t warm_count;
     uint32_t cold;                 /* empty regions without */
-    uint64_t regions_in_use;
+    uint64_t memory_bytes; /* of regions in use */
     uint64_t small_count;
     uint64_t small_bytes;
     struct large_entry *large_chunks[LARGE_CHUNKS_MAX];
@@ -104,8 +108,17 @@ struct payload_store *payload_store_create(void) {
 
 /* ---- regions --------------------------------------------------------------------------------- */
 
-static size_t class_size(uint32_t class) {
-    return ((size_t)class + 1) * 8;
+static inline uint32_t class_of(size_t size) {
+    return size <= CLASS_MIN ? 0 : ((uint32_t)size - CLASS_MIN + CLASS_STEP - 1) / CLASS_STEP;
+}
+
+static inline size_t class_size(uint32_t class) {
+    return CLASS_MIN + (size_t)class * CLASS_STEP;
+}
+
+static uint32_t class_slots(uint32_t class) {
+    uint32_t slots = REGION_SIZE / (uint32_t)class_size(class);
+    return slots < 1u << SLOT_BITS ? slots : 1u << SLOT_BITS;
 }
 
 static struct region *region_of(const struct payload_store *store, uint32_t at) {
@@ -129,7 +142,7 @@ static uint32_t region_get(struct payload_store *store) {
     uint32_t at = store->warm != 0 ? store->warm : store->cold;
     if (at == 0) {
         at = store->region_count++;
-        CHECK(at < (UINT32_C(1) << REGION_BITS)); /* 16 GiB: beyond every memory limit we admit */
+        CHECK(at < (UINT32_C(1) << REGION_BITS)); /* PAYLOAD_BYTES_MAX keeps us far from it */
         struct chunk *chunk = &store->chunks[at / CHUNK_REGIONS];
         if (chunk->base == NULL) {
             chunk_make(chunk);
@@ -140,13 +153,12 @@ static uint32_t region_get(struct payload_store *store) {
     } else {
         store->cold = region_of(store, at)->next;
     }
-    store->regions_in_use++;
     return at;
 }
 
 static void region_put(struct payload_store *store, uint32_t at) {
     struct region *region = region_of(store, at);
-    store->regions_in_use--;
+    store->memory_bytes -= class_size(region->class) * region->slots;
     ASAN_UNPOISON_MEMORY_REGION(region_base(store, at), REGION_SIZE);
     if (store->warm_count < WARM_MAX) {
         region->next = store->warm;
@@ -187,7 +199,10 @@ static uint32_t region_with_room(struct payload_store *store, uint32_t class) {
     uint32_t at = store->with_room[class];
     if (at == 0) {
         at = region_get(store);
-        *region_of(store, at) = (struct region){.free_head = NO_SLOT, .class = (uint8_t)class};
+        *region_of(store, at) = (struct region){.free_head = NO_SLOT,
+                                                .slots = (uint16_t)class_slots(class),
+                                                .class = (uint8_t)class};
+        store->memory_bytes += class_size(class) * class_slots(class);
         region_list(store, at);
     }
     return at;
@@ -196,7 +211,7 @@ static uint32_t region_with_room(struct payload_store *store, uint32_t class) {
 /* ---- small ----------------------------------------------------------------------------------- */
 
 static uint32_t small_copy(struct payload_store *store, struct span bytes) {
-    uint32_t class = (uint32_t)(bytes.size - 1) / 8;
+    uint32_t class = class_of(bytes.size);
     size_t size = class_size(class);
     uint32_t at = region_with_room(store, class);
     struct region *region = region_of(store, at);
@@ -212,7 +227,7 @@ static uint32_t small_copy(struct payload_store *store, struct span bytes) {
     ASAN_UNPOISON_MEMORY_REGION(data, size);
     memcpy(data, bytes.data, bytes.size);
     region->used++;
-    if (region->free_head == NO_SLOT && (region->fresh + 1u) * size > REGION_SIZE) {
+    if (region->free_head == NO_SLOT && region->fresh == region->slots) {
         region_unlist(store, at);
     }
     store->small_count++;
@@ -229,7 +244,7 @@ static void small_free(struct payload_store *store, uint32_t handle) {
     uint8_t *data = region_base(store, at) + slot * size;
     CHECK(region->used > 0 && slot < region->fresh);
     memcpy(data, &region->free_head, sizeof region->free_head);
-    ASAN_POISON_MEMORY_REGION(data + 8, size - 8);
+    ASAN_POISON_MEMORY_REGION(data + CLASS_MIN, size - CLASS_MIN);
     region->free_head = (uint16_t)slot;
     region->used--;
     store->small_count--;
@@ -356,7 +371,7 @@ struct span payload_span(const struct payload_store *store, struct payload paylo
     }
     uint32_t slot = payload.handle & ((1u << SLOT_BITS) - 1);
     const uint8_t *base = region_base(store, payload.handle >> SLOT_BITS);
-    return (struct span){base + slot * class_size((payload.size - 1) / 8), payload.size};
+    return (struct span){base + slot * class_size(class_of(payload.size)), payload.size};
 }
 
 struct wire_part payload_part(struct payload_store *store, struct payload payload) {
@@ -386,7 +401,7 @@ void payload_sums(const struct payload_store *store, struct payload_sums *out) {
     uint64_t large = atomic_load_explicit(&store->large_bytes, memory_order_relaxed);
     out->count = store->small_count + store->large_handles;
     out->bytes = store->small_bytes + large;
-    out->memory_bytes = (store->regions_in_use + store->warm_count) * REGION_SIZE + large;
+    out->memory_bytes = store->memory_bytes + store->warm_count * REGION_SIZE + large;
 }
 
 void payload_store_destroy(struct payload_store **store_at) {

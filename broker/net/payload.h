@@ -2,13 +2,14 @@
  *
  * The payload store: bytes that the broker carries and never looks into, behind 32-bit handles.
  *
- *     handle ──> small (≤ 1 KiB)    a slot in a 64 KiB region of its size class (8 … 1,024 bytes)
+ *     handle ──> small (≤ 1 KiB)    a slot in a region of its size class (8, 12, 16 … 1,024 bytes)
  *           └──> large              an owner: memory with a release function, counted
  *
- * Small ones are copied in once, without malloc; their cost is at most 7 bytes of rounding and
- * under a byte of bookkeeping. Regions never move, so a span stays valid until its handle is
- * freed; emptied regions serve any class again, and their memory goes back to the system when many
- * are empty. Large ones are taken over, not copied; one that is being sent outlives its handle.
+ * Small ones are copied in once, without malloc; their cost is at most 3 bytes of rounding (8 are
+ * the least) and under a byte of bookkeeping. Regions never move, so a span stays valid until its
+ * handle is freed; emptied regions serve any class again, and their memory goes back to the system
+ * when many are empty. Large ones are taken over, not copied; one that is being sent outlives its
+ * handle.
  *
  * One thread owns the store. Only the release of a sent part runs on another one (libzmq's).
  * No socket, clock or lock inside: the simulation runs it as it is. */
@@ -20,6 +21,9 @@
 #include "common/wire/wire.h"
 
 struct payload_store;
+
+/* What the handles can name, with a margin for half-filled regions: a limit above it means this. */
+#define PAYLOAD_BYTES_MAX (UINT64_C(48) << 30)
 
 /* Memory given away: release(data, hint) runs exactly once, on any thread. NULL: nothing to do. */
 struct payload_owner {
