@@ -325,3 +325,20 @@ uint32_t checker_open_tasks(const struct sim_checker *checker, const struct sim_
     }
     return count;
 }
+
+void checker_dump(const struct sim_checker *checker, FILE *out) {
+    for (uint32_t i = 0; i < checker->count; i++) {
+        const struct sim_task *task = checker->tasks[i];
+        char id[ID_TEXT_SIZE];
+        if (checker_open(task)) {
+            task_id_to_text(task->id, id);
+            fprintf(out,
+                    "open: task %u %s of c%u, q%u, flags %u, behaviour %u, wait %lld,%s%s%s%s"
+                    " deliveries %u, runs %u\n",
+                    task->ordinal, id, task->client, task->queue, task->flags, task->behaviour,
+                    (long long)task->wait_ms, task->nowhere ? " offered by nobody," : "",
+                    task->accepted ? " accepted," : "", task->orphan ? " orphan," : "",
+                    task->cancel_asked ? " cancel asked," : "", task->deliveries, task->runs);
+        }
+    }
+}

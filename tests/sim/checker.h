@@ -4,7 +4,7 @@
  * is right; it sees submits and outcomes at the clients, runs in the children, and effects on their way.
  *
  *   promise                                              noticed in
- *   an acknowledged task is never lost                   checker_finished, checker_end
+ *   an acknowledged task is never lost                   checker_finished, checker_open_tasks
  *   one terminal state a task, never changed             checker_finished, checker_effect
  *   no result of a stale attempt is recorded             checker_effect
  *   what was refused never runs                          checker_started_run
@@ -12,13 +12,15 @@
  *   a run-once task runs at most once                    checker_started_run
  *   what ended or was cancelled is not handed out        checker_effect (DELIVER)
  *   nothing is accepted at or above a bound              checker_accepted, checker_after_step
- *   everything ends once faults stop                     checker_open_tasks, checker_end */
+ *   everything ends once faults stop                     checker_open_tasks */
 #ifndef SIM_CHECKER_H
 #define SIM_CHECKER_H
 
 #include "broker/core/engine.h"
 #include "tests/sim/task.h"
 #include "tests/sim/world.h"
+
+#include <stdio.h>
 
 struct sim;
 struct sim_call;
@@ -113,7 +115,7 @@ void checker_fault_end(struct sim_checker *checker);
 
 /* Tasks of living clients without an outcome, and accepted ones of dead clients that have not run. */
 uint32_t checker_open_tasks(const struct sim_checker *checker, const struct sim_task **first);
-/* Everything was said: is anything missing or left over? */
-void checker_end(struct sim_checker *checker);
+/* Every open task, for people. */
+void checker_dump(const struct sim_checker *checker, FILE *out);
 
 #endif

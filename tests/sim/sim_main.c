@@ -69,6 +69,14 @@ static void main_report(const struct main_run *run, uint64_t seed, const char *f
             run->plant != NULL ? run->plant : "");
 }
 
+/* For whoever looks for the cause: what is open, and what the engine knows. */
+static void main_dump(const struct sim *sim) {
+    checker_dump(&sim->checker, stderr);
+    if (sim->broker.alive) {
+        engine_dump(sim->broker.engine, stderr);
+    }
+}
+
 /* False: a promise was broken. `hash`: of the whole history. */
 static bool main_seed(const struct main_run *run, uint64_t seed, struct tally *sum,
                       uint64_t *hash) {
@@ -78,6 +86,9 @@ static bool main_seed(const struct main_run *run, uint64_t seed, struct tally *s
     bool kept = sim_run(sim);
     *hash = sim->world.hash;
     tally_add(sum, &sim->world.tally);
+    if (!kept && run->tracing) {
+        main_dump(sim);
+    }
     if (!kept) {
         main_report(run, seed, sim->world.failure);
     }
