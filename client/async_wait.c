@@ -122,6 +122,18 @@ static wherry_err accepted_timeout(struct wherry_async *async) {
     return err_set(WHERRY_E_TIMEOUT, "task %s is not accepted yet: it waits at a full queue", id);
 }
 
+static void accepted_want(struct wherry_async *async) {
+    pthread_mutex_lock(&async->connection->mutex);
+    if (async->more != NULL && async->more->map != NULL) {
+        map_want_accepted(async->more->map);
+    } else if (session_want_accepted(async->connection->session, async->key) ||
+               async->owner.kind == &async_attached_kind) { /* whoever knows its id */
+        async_accept(async);
+    }
+    pthread_mutex_unlock(&async->connection->mutex);
+    connection_wake(async->connection);
+}
+
 wherry_err wherry_async_accepted(wherry_async *async, int64_t timeout_ms) {
     int64_t deadline_us = 0;
     wherry_err err = async_check(async, timeout_ms, &deadline_us);
@@ -129,14 +141,7 @@ wherry_err wherry_async_accepted(wherry_async *async, int64_t timeout_ms) {
         return err;
     }
     if ((atomic_load(&async->word) & ASYNC_ACCEPTED) == 0) {
-        pthread_mutex_lock(&async->connection->mutex);
-        if (async->more != NULL && async->more->map != NULL) {
-            map_want_accepted(async->more->map);
-        } else {
-            session_want_accepted(async->connection->session, async->key);
-        }
-        pthread_mutex_unlock(&async->connection->mutex);
-        connection_wake(async->connection);
+        accepted_want(async);
         err = wait_word(&async->connection->waiters, &async->word, ASYNC_ACCEPTED, deadline_us);
     }
     if (err == WHERRY_E_TIMEOUT) {

@@ -265,7 +265,12 @@ static wherry_err connection_create(const wherry_connect_options *options,
     if (connection == NULL) {
         return err_set(WHERRY_E_NO_MEMORY, "connect: out of memory");
     }
-    pthread_mutex_init(&connection->mutex, NULL);
+    /* It is held for well under a microsecond by callers: a short spin saves most sleeps. */
+    pthread_mutexattr_t adaptive;
+    pthread_mutexattr_init(&adaptive);
+    pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&connection->mutex, &adaptive);
+    pthread_mutexattr_destroy(&adaptive);
     connection->waiters.mutex = &connection->mutex;
     connection->handles = 1;
     wire_out_init(&connection->out);
@@ -274,6 +279,7 @@ static wherry_err connection_create(const wherry_connect_options *options,
         .label = connection->label,
         .pid = getpid(),
         .reconnect_limit_us = connection_limit_us(options),
+        .accepted_if_wanted = true,
     };
     connection->session = session_create(&session_options, &connection_session_ops, connection,
                                          clock_mono_us());

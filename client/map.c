@@ -146,8 +146,10 @@ static const struct owner_kind map_chunk_kind = {
 
 void map_want_accepted(struct map *map) {
     for (size_t i = 0; i < map->chunk_count; i++) {
-        if (!map->chunks[i].accepted) {
-            session_want_accepted(map->async->connection->session, map->chunks[i].key);
+        struct map_chunk *chunk = &map->chunks[i];
+        if (!chunk->accepted &&
+            session_want_accepted(map->async->connection->session, chunk->key)) {
+            map_accept(chunk);
         }
     }
 }

@@ -174,15 +174,20 @@ void session_forget(struct session *session, struct task_id key) {
     }
 }
 
-void session_want_accepted(struct session *session, struct task_id key) {
+bool session_want_accepted(struct session *session, struct task_id key) {
     struct session_record *record = session_key_find(session, key);
-    if (record == NULL || record->state >= SESSION_TASK_ACCEPTED) {
-        return;
+    if (record == NULL) {
+        return session_settle_find(session, key) == NULL;
+    }
+    if ((record->flags & SESSION_ACCEPTED_ONCE) != 0) {
+        return true;
     }
     if (record->batch->state == SESSION_BATCH_FLYING && !record->batch->want_ack) {
         session_ask_retry(session, session->by_slot[key.slot], key.number, record);
     }
     record->batch->want_ack = true;
+    record->flags |= SESSION_ACCEPT_WANTED;
+    return false;
 }
 
 /* ---- connection and time -------------------------------------------------------------------- */

@@ -53,7 +53,8 @@ struct session_outcome {
 struct session_ops {
     /* Exactly once for each submitted task that was not forgotten. */
     void (*finished)(void *context, void *owner, const struct session_outcome *outcome);
-    /* At most once, before `finished`, when the broker has answered OK (or with the result itself). */
+    /* (With accepted_if_wanted: only for tasks that session_want_accepted named.)
+     * At most once, before `finished`, when the broker has answered OK (or with the result itself). */
     void (*accepted)(void *context, void *owner);
     /* The task was given to a restarted broker under another number: `key` stands for it from now on
      * in cancel, forget and want_accepted. Its id, for people and for the broker, stays. */
@@ -70,6 +71,7 @@ struct session_options {
     uint64_t parent;      /* inside a task: the child's session, else 0 */
     struct token attempt; /* and the attempt's token */
     int64_t reconnect_limit_us; /* INT64_MAX: none */
+    bool accepted_if_wanted; /* the owner is told of acceptance only when it asked for it */
 };
 
 /* One lane header: what a batch states once. Spans borrowed for the call. */
@@ -107,8 +109,8 @@ bool session_wants_reopen(const struct session *session);
 
 /* ---- the caller's side ---- */
 
-/* Queue one task. payload: with `release` it is taken on OK (and released once), without it is copied (at most
- * WIRE_INLINE_MAX; larger ones must have one).
+/* Queue one task. payload: with `release` it is taken on OK (and released once), without it is copied
+ * (at most WIRE_INLINE_MAX; larger ones must have one).
  * `id`: the task's id for ever, and the key for the verbs below until `moved` tells another.
  * Returns OK; BUSY (window or unsent bytes used up: try again after session_has_room); NO_BROKER (none
  * for reconnect_limit); CLOSED; REFUSED or PROTOCOL (the broker refused this client);
@@ -121,8 +123,9 @@ bool session_has_room(const struct session *session, uint16_t slot);
 /* All by the key; unknown and finished ones are no-ops. */
 void session_cancel(struct session *session, struct task_id key);
 void session_forget(struct session *session, struct task_id key); /* nobody will be told */
-/* See that the task's acceptance is told soon, not only with its result. */
-void session_want_accepted(struct session *session, struct task_id key);
+/* See that the task's acceptance is told soon, not only with its result. True: it is accepted (or
+ * unknown here, so that it was) and nothing will be told. */
+bool session_want_accepted(struct session *session, struct task_id key);
 
 /* Put a question. Open ones are put again after a reconnect with their remaining time (timeout_ms < 0:
  * no limit). Returns OK, LIMIT (BOUND_CALLS), NO_BROKER, CLOSED, REFUSED, PROTOCOL, NO_MEMORY. */

@@ -130,8 +130,13 @@ static struct session_record *input_record(struct session_stream *stream, uint64
 
 /* Once, although a restarted broker accepts it again. */
 static void input_tell_accepted(struct session *session, struct session_record *record) {
-    if (record->owner != NULL && (record->flags & SESSION_ACCEPT_TOLD) == 0) {
-        record->flags |= SESSION_ACCEPT_TOLD;
+    if ((record->flags & SESSION_ACCEPTED_ONCE) != 0) {
+        return;
+    }
+    record->flags |= SESSION_ACCEPTED_ONCE;
+    bool wanted = !session->options.accepted_if_wanted ||
+                  (record->flags & SESSION_ACCEPT_WANTED) != 0;
+    if (wanted && record->owner != NULL) {
         session->ops.accepted(session->context, record->owner);
     }
 }

@@ -41,7 +41,8 @@ enum session_task_state {
 enum { /* flags of a record */
     SESSION_CANCEL_ASKED = 1,
     SESSION_RETRY_ASKED = 2, /* the broker wants its payload again */
-    SESSION_ACCEPT_TOLD = 4, /* its owner knows that it was accepted, by this broker or one before */
+    SESSION_ACCEPTED_ONCE = 4, /* by this broker or one before */
+    SESSION_ACCEPT_WANTED = 8, /* its owner wants to be told */
 };
 
 struct session_record {

@@ -51,7 +51,7 @@ static bool renewal_submit(struct session *session, struct session_batch *old,
         return false;
     }
     struct session_lane lane = session_batch_lane(old);
-    if ((record->flags & SESSION_ACCEPT_TOLD) != 0) {
+    if ((record->flags & SESSION_ACCEPTED_ONCE) != 0) {
         lane.wait_ms = -1; /* it was in once: a queue that is full by now is no reason to lose it */
     }
     /* An item with an origin is some 24 bytes longer: both limits leave room for that. */
@@ -67,7 +67,7 @@ static bool renewal_submit(struct session *session, struct session_batch *old,
         .owner = record->owner,
         .batch = session->open,
         .state = SESSION_TASK_OPEN,
-        .flags = record->flags & SESSION_ACCEPT_TOLD,
+        .flags = record->flags & (SESSION_ACCEPTED_ONCE | SESSION_ACCEPT_WANTED),
     };
     struct task_id key = {.session = session->id, .slot = old->slot, .number = stream->next - 1};
     session_batch_append(session, session->open, session_batch_part(old, item), &origin);
