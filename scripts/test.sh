@@ -47,7 +47,7 @@ if [ "$#" -eq 0 ] && [ "$again" = no ] && [ "$(cat "$stamp" 2>/dev/null)" = "$no
 fi
 
 started=$SECONDS
-cmake --preset dev --log-level=WARNING
+cmake --preset dev --log-level=WARNING >/dev/null
 cmake --build --preset dev -j "$(nproc)"
 status=0
 ctest --preset dev -j "$(nproc)" "$@" || status=$?
