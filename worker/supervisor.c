@@ -6,23 +6,20 @@
  * All host logic runs under one mutex. What it wants done is done at once, under the same mutex, by
  * whichever thread asked: an eventfd is written, or a letter goes to the fork server (a few bytes
  * on a local socket). */
-#include "worker/supervisor.h"
+#include "worker/supervisor_inside.h"
 
 #include "common/bounds.h"
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/entropy.h"
 #include "common/err.h"
-#include "common/link/link.h"
 #include "common/log.h"
+#include "common/notify.h"
 #include "worker/forkserver.h"
-#include "worker/host.h"
-#include "worker/nursery.h"
 #include "worker/post.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,137 +32,13 @@
 #include <unistd.h>
 
 enum {
-    SUPERVISOR_REOPEN_US = 200000,
     SUPERVISOR_SAY_AGAIN_US = 60000000, /* "no broker", once a minute */
     SUPERVISOR_SAY_FIRST_US = 3000000,
     SUPERVISOR_GOODBYE_MS = 500,
+    SUPERVISOR_FORCE_US = 5000000, /* SIGTERM, SIGKILL after 2 s, reports */
 };
 
 enum supervisor_exit { EXIT_CLEAN = 0, EXIT_USAGE = 2, EXIT_FORCED = 8 };
-
-struct supervisor {
-    const struct settings *settings;
-    pthread_mutex_t mutex;
-    struct host *host;
-    struct nursery nursery;
-    struct link *link;
-    int post;    /* to the fork server */
-    int signals; /* signalfd */
-    int notice;  /* eventfd: the link's thread has news for the main thread */
-    pid_t forkserver;
-    char (*names)[WIRE_NAME_MAX + 1];
-    uint32_t name_count;
-    char label[256];
-    struct wire_out out; /* link's thread */
-    bool out_kept;
-    bool reopening;
-    bool ready_said;
-    bool connected; /* as last logged */
-    int64_t silent_since_us;
-    int64_t say_at_us;
-    bool draining;
-    _Atomic bool drained; /* set by the link's thread, too */
-    bool forced;
-    int64_t force_at_us; /* INT64_MAX: not draining */
-};
-
-/* ---- what the host wants -------------------------------------------------------------------- */
-
-static void supervisor_notice(struct supervisor *self) {
-    uint64_t one = 1;
-    ssize_t size = write(self->notice, &one, sizeof one);
-    (void)size;
-}
-
-/* Holds the mutex. */
-static void supervisor_act(struct supervisor *self) {
-    struct host_action action;
-    while (host_action(self->host, &action)) {
-        switch (action.kind) {
-        case HOST_WAKE_CHILD:
-            nursery_wake(&self->nursery, action.place);
-            break;
-        case HOST_SIGNAL_CHILD:
-            log_event(LOG_INFO, "stopping an attempt", log_number("place", action.place),
-                      log_number("pid", action.pid), log_number("signal", action.signal));
-            nursery_signal(&self->nursery, action.place, action.pid, action.signal);
-            break;
-        case HOST_PLACE_FREE:
-            nursery_free(&self->nursery, action.place, clock_mono_us());
-            supervisor_notice(self);
-            break;
-        case HOST_DRAINED:
-            self->drained = true;
-            supervisor_notice(self);
-            break;
-        }
-    }
-}
-
-/* ---- the link's thread ---------------------------------------------------------------------- */
-
-static void supervisor_opened(void *context, struct link *link) {
-    struct supervisor *self = context;
-    (void)link;
-    wire_out_clear(&self->out);
-    self->out_kept = false;
-    pthread_mutex_lock(&self->mutex);
-    self->reopening = false;
-    host_opened(self->host, clock_mono_us());
-    pthread_mutex_unlock(&self->mutex);
-}
-
-static void supervisor_received(void *context, struct link *link,
-                                const struct wire_message *message) {
-    struct supervisor *self = context;
-    (void)link;
-    pthread_mutex_lock(&self->mutex);
-    bool before = host_greeted(self->host);
-    host_input(self->host, message, clock_mono_us());
-    supervisor_act(self);
-    if (host_greeted(self->host) != before) {
-        supervisor_notice(self);
-    }
-    pthread_mutex_unlock(&self->mutex);
-}
-
-/* Holds the mutex. */
-static void supervisor_reopen_if_wanted(struct supervisor *self, struct link *link) {
-    if (!self->reopening && host_wants_reopen(self->host)) {
-        self->reopening = true;
-        link_reopen(link, SUPERVISOR_REOPEN_US);
-        supervisor_notice(self);
-    }
-}
-
-static void supervisor_collect(void *context, struct link *link) {
-    struct supervisor *self = context;
-    pthread_mutex_lock(&self->mutex);
-    for (;;) {
-        if (!self->out_kept && !host_output(self->host, clock_mono_us(), &self->out)) {
-            break;
-        }
-        supervisor_act(self);
-        self->out_kept = !link_send(link, &self->out);
-        if (self->out_kept) {
-            break;
-        }
-        wire_out_clear(&self->out);
-    }
-    supervisor_act(self);
-    pthread_mutex_unlock(&self->mutex);
-}
-
-static int64_t supervisor_tick(void *context, struct link *link, int64_t now_us) {
-    struct supervisor *self = context;
-    pthread_mutex_lock(&self->mutex);
-    host_tick(self->host, now_us);
-    supervisor_act(self);
-    supervisor_reopen_if_wanted(self, link);
-    int64_t wake_us = host_next_wake(self->host);
-    pthread_mutex_unlock(&self->mutex);
-    return wake_us;
-}
 
 /* ---- the start ------------------------------------------------------------------------------ */
 
@@ -241,17 +114,6 @@ static void supervisor_create_host(struct supervisor *self) {
     nursery_init(&self->nursery, self->host, config.session, self->post, config.processes);
 }
 
-static bool supervisor_open_link(struct supervisor *self) {
-    static const struct link_ops ops = {supervisor_opened, supervisor_received, supervisor_collect,
-                                        supervisor_tick};
-    struct link_options options = {.payload_max = WIRE_PAYLOAD_MAX, .extra_fd = -1};
-    wherry_err err = link_open(self->settings->brokers, &options, &ops, self, &self->link);
-    if (err != WHERRY_OK) {
-        settings_refuse("broker", self->settings->brokers, wherry_last_error());
-    }
-    return err == WHERRY_OK;
-}
-
 /* ---- letters -------------------------------------------------------------------------------- */
 
 static void supervisor_letter(struct supervisor *self) {
@@ -287,6 +149,7 @@ static void supervisor_drain(struct supervisor *self, int64_t now_us) {
     pthread_mutex_unlock(&self->mutex);
     log_event(LOG_INFO, "draining", log_number("running", running),
               log_number("grace_ms", self->settings->grace_ms));
+    notify_send("STOPPING=1");
     link_wake(self->link);
 }
 
@@ -351,9 +214,31 @@ static void supervisor_say_ready(struct supervisor *self) {
     if (!self->ready_said && host_greeted(self->host) &&
         nursery_alive(&self->nursery) == self->settings->processes) {
         self->ready_said = true;
+        notify_send("READY=1");
         log_event(LOG_INFO, "ready", log_text("pool", self->settings->pool),
                   log_number("processes", self->settings->processes),
                   log_number("functions", self->name_count));
+    }
+}
+
+/* Holds the mutex. Without a broker there is nobody to tell: then only what runs is waited for. */
+static void supervisor_time_drain(struct supervisor *self, int64_t now_us) {
+    if (!self->draining) {
+        return;
+    }
+    uint32_t running = host_running(self->host);
+    bool told = host_greeted(self->host);
+    if (now_us >= self->force_at_us) {
+        self->force_at_us = INT64_MAX;
+        self->forced = running > 0;
+        log_event(LOG_WARN, "grace time over", log_number("running", running));
+        self->end_at_us = now_us + SUPERVISOR_FORCE_US;
+        host_drain_force(self->host, now_us);
+        self->drained = !told;
+    } else if (now_us >= self->end_at_us) {
+        self->drained = true; /* the broker does not acknowledge the deaths */
+    } else if (!told && running == 0) {
+        self->drained = true;
     }
 }
 
@@ -362,13 +247,7 @@ static void supervisor_time(struct supervisor *self, int64_t now_us) {
     if (!self->draining) {
         nursery_fill(&self->nursery, now_us);
     }
-    if (now_us >= self->force_at_us) {
-        self->force_at_us = INT64_MAX;
-        self->forced = host_running(self->host) > 0 || !host_greeted(self->host);
-        log_event(LOG_WARN, "grace time over", log_number("running", host_running(self->host)));
-        host_drain_force(self->host, now_us);
-        self->drained = !host_greeted(self->host); /* nobody to tell */
-    }
+    supervisor_time_drain(self, now_us);
     supervisor_act(self);
     supervisor_say_connection(self, now_us);
     supervisor_say_ready(self);
@@ -381,6 +260,7 @@ static int supervisor_wait_ms(struct supervisor *self, int64_t now_us) {
     int64_t wake_us = self->draining ? INT64_MAX : nursery_next_wake(&self->nursery);
     pthread_mutex_unlock(&self->mutex);
     wake_us = self->force_at_us < wake_us ? self->force_at_us : wake_us;
+    wake_us = self->end_at_us < wake_us ? self->end_at_us : wake_us;
     wake_us = !self->connected && self->say_at_us < wake_us ? self->say_at_us : wake_us;
     if (wake_us == INT64_MAX) {
         return -1;
@@ -444,6 +324,7 @@ int supervisor_run(const struct settings *settings) {
     struct supervisor self = {.settings = settings,
                               .post = -1,
                               .force_at_us = INT64_MAX,
+                              .end_at_us = INT64_MAX,
                               .say_at_us = clock_mono_us() + SUPERVISOR_SAY_FIRST_US};
     pthread_mutex_init(&self.mutex, NULL);
     wire_out_init(&self.out);

@@ -83,9 +83,9 @@ WHERRY_API wherry_err wherry_task_return_msgpack(wherry_task *task, const void *
 WHERRY_API wherry_err wherry_task_fail(wherry_task *task, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Ask for another attempt after `delay_ms` (0: the broker's rule: 1, 2, 4 … 60 s); after ten of
- * them the task fails with `text` (NULL: none). Returns WHERRY_E_RETRY, to be returned; INVALID for
- * a negative delay, which fails the task. */
+/* Ask for another attempt after `delay_ms` (0: the broker's rule: 1, 2, 4 … 60 s); after ten of them
+ * the task fails with `text` (NULL: none). Returns WHERRY_E_RETRY, to be returned; INVALID for a
+ * negative delay, which fails the task. */
 WHERRY_API wherry_err wherry_task_retry(wherry_task *task, int64_t delay_ms, const char *text);
 
 /* ---- about the task ------------------------------------------------------------------------- */

@@ -325,6 +325,15 @@ static void a_lost_broker_is_met_again_and_told_what_runs(void **state) {
     stub_close(&stub);
 }
 
+static void without_a_broker_an_idle_worker_stops_at_once(void **state) {
+    struct sandbox *box = *state;
+    struct program *worker =
+        program_start(box, "wherry-worker", "--broker", sandbox_endpoint(box, "nobody"),
+                      "--processes", "2", "--grace", "1000", NULL);
+    program_wait_line(worker, "msg=starting");
+    assert_int_equal(program_stop(worker), 0);
+}
+
 static void after_the_grace_time_what_runs_is_stopped_and_reported_as_drained(void **state) {
     struct sandbox *box = *state;
     const char *endpoint = sandbox_endpoint(box, "stub");
@@ -394,6 +403,7 @@ int main(void) {
         TEST(a_drain_waits_for_what_runs_and_says_goodbye),
         TEST(a_second_signal_stops_at_once_with_code_8),
         TEST(a_lost_broker_is_met_again_and_told_what_runs),
+        TEST(without_a_broker_an_idle_worker_stops_at_once),
         TEST(after_the_grace_time_what_runs_is_stopped_and_reported_as_drained),
         TEST(what_cannot_be_offered_is_one_line_and_exit_2),
     };
