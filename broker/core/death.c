@@ -67,6 +67,7 @@ void death_receive(struct engine *engine, uint32_t host_index, const struct even
         for (uint32_t i = 0; i < death->attempt_count; i++) {
             death_attempt(engine, index, death, &death->attempts[i]);
         }
+        grace_forget_running(engine, index);
         hosts_sweep_child(engine, index); /* answered ones are awaited, all others are over */
         children_progress(engine, index);
         children_touch(engine, index);

@@ -164,6 +164,16 @@ void grace_forget_child(struct engine *engine, uint32_t child) {
     }
 }
 
+void grace_forget_running(struct engine *engine, uint32_t child) {
+    for (uint32_t at = engine->grace.early_list.head; at != 0;) {
+        uint32_t next = early_at(engine, at)->links.next;
+        if (early_at(engine, at)->child == child && !early_at(engine, at)->has_result) {
+            early_drop(engine, at);
+        }
+        at = next;
+    }
+}
+
 /* Nobody submitted it again: its host is told to stop it, its child to forget its result. */
 static void early_give_up(struct engine *engine, uint32_t index) {
     const struct early *early = early_at(engine, index);

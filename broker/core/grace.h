@@ -61,6 +61,8 @@ bool grace_keep_result(struct engine *engine, const struct event_held *held, uin
 void grace_match(struct engine *engine, uint32_t task);
 /* The child of a place is gone: so are its announcements. */
 void grace_forget_child(struct engine *engine, uint32_t child);
+/* It died: what it was announced to run has ended; its results still count. */
+void grace_forget_running(struct engine *engine, uint32_t child);
 void grace_fini(struct engine *engine);
 
 #endif
