@@ -83,16 +83,16 @@ WHERRY_API wherry_err wherry_task_return_msgpack(wherry_task *task, const void *
 WHERRY_API wherry_err wherry_task_fail(wherry_task *task, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Ask for another attempt after `delay_ms` (0: the broker's rule: 1, 2, 4 … 60 s); after ten of them
- * the task fails with `text` (NULL: none). Returns WHERRY_E_RETRY, to be returned; INVALID for a
- * negative delay, which fails the task. */
+/* Ask for another attempt after `delay_ms` (0: the broker's rule: 1, 2, 4 … 60 s); after ten of
+ * them the task fails with `text` (NULL: none). Returns WHERRY_E_RETRY, to be returned; INVALID for
+ * a negative delay, which fails the task. */
 WHERRY_API wherry_err wherry_task_retry(wherry_task *task, int64_t delay_ms, const char *text);
 
 /* ---- about the task ------------------------------------------------------------------------- */
 
-/* True once somebody cancelled this task, its lease was lost, or its worker has no time left: a long
- * function should look now and then, clean up and return. A function that has looked is given about
- * two seconds to do so; one that never looks is ended by SIGTERM at once. Cheap: one load. */
+/* True once somebody cancelled this task, its lease was lost, or its worker has no time left. A
+ * long function should look now and then, clean up and return: one that has looked is given some
+ * seconds for that (2 to 5), one that never looks is ended by SIGTERM at once. Cheap: one load. */
 WHERRY_API bool wherry_task_cancelled(const wherry_task *task);
 
 /* The task's id in text form, 26 characters. */

@@ -325,6 +325,29 @@ static void a_lost_broker_is_met_again_and_told_what_runs(void **state) {
     stub_close(&stub);
 }
 
+static void a_program_that_links_the_library_is_a_whole_worker(void **state) {
+    struct sandbox *box = *state;
+    const char *endpoint = sandbox_endpoint(box, "stub");
+    struct stub *stub = stub_open(box, endpoint);
+    int64_t number = 0;
+    struct program *worker = program_start(box, TEST_PROGRAM, "--broker", endpoint, "--processes",
+                                           "1", plugin_path(), NULL);
+    stub_gather(stub, 1);
+    contains(stub->functions, "seven ");
+    run(stub, "seven", "[]");
+    result_reads(stub, "i", &number);
+    assert_int_equal(number, 7);
+    run(stub, "add", "[ii]", (int64_t)3, (int64_t)5);
+    result_reads(stub, "i", &number);
+    assert_int_equal(number, 8);
+    program_signal(worker, SIGTERM);
+    while (!stub->goodbye) {
+        stub_turn(stub);
+    }
+    assert_int_equal(program_wait_exit(worker), 0);
+    stub_close(&stub);
+}
+
 static void without_a_broker_an_idle_worker_stops_at_once(void **state) {
     struct sandbox *box = *state;
     struct program *worker =
@@ -403,6 +426,7 @@ int main(void) {
         TEST(a_drain_waits_for_what_runs_and_says_goodbye),
         TEST(a_second_signal_stops_at_once_with_code_8),
         TEST(a_lost_broker_is_met_again_and_told_what_runs),
+        TEST(a_program_that_links_the_library_is_a_whole_worker),
         TEST(without_a_broker_an_idle_worker_stops_at_once),
         TEST(after_the_grace_time_what_runs_is_stopped_and_reported_as_drained),
         TEST(what_cannot_be_offered_is_one_line_and_exit_2),
