@@ -17,7 +17,7 @@
 
 #include <stdlib.h>
 
-enum { HOT_UNITS = 16, SLAB_SMALL = 6 }; /* deliveries and results a tick: × step_units_max */
+enum { HOT_UNITS = 16, COLD_SHIFT = 8 }; /* deliveries and results a tick: × step_units_max */
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
@@ -50,15 +50,16 @@ void engine_config_init(struct engine_config *config) {
 
 static void engine_init_tables(struct engine *engine) {
     slab_init(&engine->tasks, sizeof(struct task), TASK_SHIFT);
-    slab_init(&engine->colds, sizeof(struct cold), SLAB_SMALL);
-    slab_init(&engine->lanes, sizeof(struct lane), SLAB_SMALL);
-    slab_init(&engine->queues, sizeof(struct queue), SLAB_SMALL);
-    slab_init(&engine->waiters, sizeof(struct waiter), SLAB_SMALL);
-    slab_init(&engine->streams, sizeof(struct stream), SLAB_SMALL);
-    slab_init(&engine->sessions, sizeof(struct session), SLAB_SMALL);
-    slab_init(&engine->hosts, sizeof(struct host), SLAB_SMALL);
-    slab_init(&engine->children, sizeof(struct child), SLAB_SMALL);
-    slab_init(&engine->routes, sizeof(struct route), SLAB_SMALL);
+    engine->tasks.raw = true; /* submit_make_task() writes all of it */
+    slab_init(&engine->colds, sizeof(struct cold), COLD_SHIFT);
+    slab_init(&engine->lanes, sizeof(struct lane), TABLE_SHIFT);
+    slab_init(&engine->queues, sizeof(struct queue), TABLE_SHIFT);
+    slab_init(&engine->waiters, sizeof(struct waiter), TABLE_SHIFT);
+    slab_init(&engine->streams, sizeof(struct stream), TABLE_SHIFT);
+    slab_init(&engine->sessions, sizeof(struct session), TABLE_SHIFT);
+    slab_init(&engine->hosts, sizeof(struct host), TABLE_SHIFT);
+    slab_init(&engine->children, sizeof(struct child), TABLE_SHIFT);
+    slab_init(&engine->routes, sizeof(struct route), TABLE_SHIFT);
     map_init(&engine->cold_by_task);
     map_init(&engine->task_by_origin);
     map_init(&engine->lane_by_key);

@@ -141,7 +141,7 @@ void lane_append(struct engine *engine, uint32_t index) {
     struct task *task = task_at(engine, index);
     struct lane *lane = lane_at(engine, task->lane);
     task->state = TASK_QUEUED;
-    list_append(&lane->fifo, &engine->tasks, offsetof(struct task, links), index);
+    tasks_append(engine, &lane->fifo, index);
     queue_count(engine, lane->queue, task->payload_size);
     if (!lane->active) {
         lane_update(engine, task->lane);
@@ -177,7 +177,7 @@ void lane_remove(struct engine *engine, uint32_t index) {
     struct task *task = task_at(engine, index);
     struct lane *lane = lane_at(engine, task->lane);
     if (task->state == TASK_QUEUED) {
-        list_remove(&lane->fifo, &engine->tasks, offsetof(struct task, links), index);
+        tasks_remove(engine, &lane->fifo, index);
     } else {
         CHECK(task->state == TASK_BACK);
         treap_remove(&engine->tasks, &lane->back, index);

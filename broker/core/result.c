@@ -12,8 +12,6 @@
 
 #include <string.h>
 
-enum { RESULT_LINKS = offsetof(struct task, links) };
-
 static struct span result_failure(const struct engine *engine, uint32_t index) {
     const struct cold *cold = cold_find(engine, index);
     return cold == NULL ? (struct span){NULL, 0} : bytes_span(&cold->failure);
@@ -93,7 +91,7 @@ static void result_append(struct engine *engine, uint32_t index) {
     struct task *task = task_at(engine, index);
     struct stream *stream = stream_at(engine, task->stream);
     task->state = TASK_RESULT;
-    list_append(&stream->results, &engine->tasks, RESULT_LINKS, index);
+    tasks_append(engine, &stream->results, index);
     if (stream->unsent == 0) {
         stream->unsent = index;
     }
@@ -247,7 +245,7 @@ static void result_unlink(struct engine *engine, uint32_t index) {
     if (stream->unsent == index) {
         stream->unsent = task->links.next;
     }
-    list_remove(&stream->results, &engine->tasks, RESULT_LINKS, index);
+    tasks_remove(engine, &stream->results, index);
     task->state = TASK_KEPT;
 }
 

@@ -10,11 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *slab_memory(size_t count, size_t size) {
-    void *memory = calloc(count, size);
-    CHECK(memory != NULL);
-    return memory;
-}
+enum { SLAB_CHUNKS = 8 };
 
 void slab_init(struct slab *slab, uint32_t record_size, uint32_t shift) {
     CHECK(record_size >= sizeof(uint32_t));
@@ -22,27 +18,22 @@ void slab_init(struct slab *slab, uint32_t record_size, uint32_t shift) {
 }
 
 void slab_fini(struct slab *slab) {
-    for (uint32_t page = 0; slab->root != NULL && page < SLAB_ROOT; page++) {
-        for (uint32_t chunk = 0; slab->root[page] != NULL && chunk < SLAB_PAGE; chunk++) {
-            free(slab->root[page][chunk]);
-        }
-        free(slab->root[page]);
+    for (uint32_t chunk = 0; chunk < slab->chunk_count; chunk++) {
+        free(slab->chunks[chunk]);
     }
-    free(slab->root);
+    free(slab->chunks);
     *slab = (struct slab){.record_size = slab->record_size, .shift = slab->shift};
 }
 
-static void slab_grow(struct slab *slab, uint32_t chunk) {
-    uint32_t page = chunk >> SLAB_PAGE_BITS;
-    CHECK(page < SLAB_ROOT);
-    if (slab->root == NULL) {
-        slab->root = slab_memory(SLAB_ROOT, sizeof(*slab->root));
+static void slab_grow(struct slab *slab) {
+    if (slab->chunk_count == slab->chunk_capacity) {
+        slab->chunk_capacity = slab->chunk_capacity == 0 ? SLAB_CHUNKS : slab->chunk_capacity * 2;
+        slab->chunks = realloc(slab->chunks, slab->chunk_capacity * sizeof(*slab->chunks));
+        CHECK(slab->chunks != NULL);
     }
-    if (slab->root[page] == NULL) {
-        slab->root[page] = slab_memory(SLAB_PAGE, sizeof(**slab->root));
-    }
-    slab->root[page][chunk & (SLAB_PAGE - 1)] = slab_memory(1u << slab->shift, slab->record_size);
-    slab->chunks = chunk + 1;
+    uint8_t *chunk = calloc((size_t)1 << slab->shift, slab->record_size);
+    CHECK(chunk != NULL);
+    slab->chunks[slab->chunk_count++] = chunk;
 }
 
 uint32_t slab_take(struct slab *slab) {
@@ -55,23 +46,23 @@ uint32_t slab_take(struct slab *slab) {
         return index;
     }
     index = ++slab->used;
-    if (index >> slab->shift >= slab->chunks) {
-        slab_grow(slab, index >> slab->shift);
+    if (index >> slab->shift >= slab->chunk_count) {
+        slab_grow(slab);
     }
     return index;
 }
 
 void slab_free(struct slab *slab, uint32_t index) {
     uint32_t *record = slab_at(slab, index);
-    memset(record, 0, slab->record_size);
+    if (!slab->raw) {
+        memset(record, 0, slab->record_size);
+    }
     *record = slab->free_head;
     slab->free_head = index;
     slab->live--;
 }
 
 uint64_t slab_memory_bytes(const struct slab *slab) {
-    uint64_t pages = (slab->chunks + SLAB_PAGE - 1) / SLAB_PAGE;
-    uint64_t root = slab->root == NULL ? 0 : SLAB_ROOT * sizeof(void *);
-    return root + pages * SLAB_PAGE * sizeof(void *) +
-           ((uint64_t)slab->chunks << slab->shift) * slab->record_size;
+    uint64_t directory = slab->chunk_capacity * sizeof(*slab->chunks);
+    return directory + ((uint64_t)slab->chunk_count << slab->shift) * slab->record_size;
 }

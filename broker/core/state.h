@@ -104,33 +104,58 @@ struct engine {
     struct engine_counts counts;
 };
 
-static inline struct task *task_at(const struct engine *engine, uint32_t index) {
-    uint32_t chunk = index >> TASK_SHIFT;
-    uint32_t at = index & ((1u << TASK_SHIFT) - 1);
-    uint8_t *base = engine->tasks.root[chunk >> SLAB_PAGE_BITS][chunk & (SLAB_PAGE - 1)];
-    return (struct task *)(void *)base + at;
+/* Slab look-ups with everything known at compile time: the engine does dozens a task. */
+enum { TABLE_SHIFT = 6 };
+#define TABLE_AT(name, type, shift)                                                                \
+    static inline struct type *name(const struct engine *engine, uint32_t index) {                 \
+        struct type *chunk =                                                                       \
+            (struct type *)(void *)engine->TABLE_OF_##name.chunks[index >> (shift)];               \
+        return chunk + (index & ((1u << (shift)) - 1));                                            \
+    }
+#define TABLE_OF_task_at tasks
+#define TABLE_OF_lane_at lanes
+#define TABLE_OF_queue_at queues
+#define TABLE_OF_waiter_at waiters
+#define TABLE_OF_stream_at streams
+#define TABLE_OF_session_at sessions
+#define TABLE_OF_host_at hosts
+#define TABLE_OF_child_at children
+TABLE_AT(task_at, task, TASK_SHIFT)
+TABLE_AT(lane_at, lane, TABLE_SHIFT)
+TABLE_AT(queue_at, queue, TABLE_SHIFT)
+TABLE_AT(waiter_at, waiter, TABLE_SHIFT)
+TABLE_AT(stream_at, stream, TABLE_SHIFT)
+TABLE_AT(session_at, session, TABLE_SHIFT)
+TABLE_AT(host_at, host, TABLE_SHIFT)
+TABLE_AT(child_at, child, TABLE_SHIFT)
+#undef TABLE_AT
+
+/* Lists of tasks, as list.h has them for any record. */
+static inline void tasks_append(const struct engine *engine, struct list *list, uint32_t index) {
+    struct task *task = task_at(engine, index);
+    task->links = (struct links){.next = 0, .prev = list->tail};
+    if (list->tail != 0) {
+        task_at(engine, list->tail)->links.next = index;
+    } else {
+        list->head = index;
+    }
+    list->tail = index;
+    list->count++;
 }
 
-static inline struct lane *lane_at(const struct engine *engine, uint32_t index) {
-    return slab_at(&engine->lanes, index);
-}
-static inline struct queue *queue_at(const struct engine *engine, uint32_t index) {
-    return slab_at(&engine->queues, index);
-}
-static inline struct waiter *waiter_at(const struct engine *engine, uint32_t index) {
-    return slab_at(&engine->waiters, index);
-}
-static inline struct stream *stream_at(const struct engine *engine, uint32_t index) {
-    return slab_at(&engine->streams, index);
-}
-static inline struct session *session_at(const struct engine *engine, uint32_t index) {
-    return slab_at(&engine->sessions, index);
-}
-static inline struct host *host_at(const struct engine *engine, uint32_t index) {
-    return slab_at(&engine->hosts, index);
-}
-static inline struct child *child_at(const struct engine *engine, uint32_t index) {
-    return slab_at(&engine->children, index);
+static inline void tasks_remove(const struct engine *engine, struct list *list, uint32_t index) {
+    struct links links = task_at(engine, index)->links;
+    if (links.prev != 0) {
+        task_at(engine, links.prev)->links.next = links.next;
+    } else {
+        list->head = links.next;
+    }
+    if (links.next != 0) {
+        task_at(engine, links.next)->links.prev = links.prev;
+    } else {
+        list->tail = links.prev;
+    }
+    list->count--;
 }
 
 /* Time without the gaps in the broker's own life: what silences are measured in. */

@@ -99,12 +99,13 @@ uint32_t submit_make_task(struct engine *engine, const struct submit_task *from)
     uint32_t index = slab_take(&engine->tasks);
     struct task *task = task_at(engine, index);
     struct stream *stream = stream_at(engine, from->stream);
-    task->stream = from->stream;
+    *task = (struct task){.stream = from->stream,
+                          .lane = (uint16_t)from->lane,
+                          .payload = from->payload.handle,
+                          .payload_size = from->payload.size,
+                          .state = TASK_MOVING};
     task_set_number(task, from->number);
     task_set_arrival(task, from->arrival);
-    task->lane = (uint16_t)from->lane;
-    task->payload = from->payload.handle;
-    task->payload_size = from->payload.size;
     stream->tasks++;
     lane_at(engine, from->lane)->tasks++;
     stream_set_entry(engine, stream, from->number, index);

@@ -57,6 +57,7 @@ void task_drop(struct engine *engine, uint32_t index) {
     }
     lane_at(engine, task->lane)->tasks--;
     stream->tasks--;
+    task->state = TASK_FREE;
     slab_free(&engine->tasks, index);
     if (stream->tasks == 0) {
         sessions_settle(engine, stream_at(engine, stream_index)->session);

@@ -72,7 +72,7 @@ struct task {
 };
 _Static_assert(sizeof(struct task) + sizeof(uint32_t) <= 48, "a hot record with its index entry");
 
-enum { TASK_SHIFT = 10, TASK_INDEX_MAX = INT32_MAX };
+enum { TASK_SHIFT = 12, TASK_INDEX_MAX = INT32_MAX };
 
 static inline uint64_t task_number(const struct task *task) {
     return (uint64_t)task->number_high << 32 | task->number_low;
