@@ -56,7 +56,9 @@ until_true() {
 processes() { "$bin/wherry" pool | awk '$2 ~ /^[0-9]+$/ { print $2, $3 }'; }
 four_processes() { [ "$(processes | wc -l)" -ge 4 ]; }
 alive() { kill -0 "$1" 2>/dev/null; }
-retried() { "$bin/wherry" status | grep -Eq ' [1-9][0-9]* (retried after a crash|after a lost)'; }
+retried() {
+    "$bin/wherry" status | grep -Eq " [1-9][0-9]* (retried after a crash|after a lost lease)"
+}
 retried_or_over() { retried || ! alive "$client"; }
 
 # The pid of a process that computes at this very moment, or nothing.
