@@ -278,7 +278,7 @@ void checker_answered(struct sim_checker *checker, const struct sim_call *call) 
     task->cancel_acked = task->cancel_acked || call->err == WHERRY_OK;
     bool gone = call->err == WHERRY_OK || call->err == WHERRY_E_UNKNOWN ||
                 call->err == WHERRY_E_EXPIRED;
-    task->cancel_settled = task->cancel_settled || (gone && checker->sim->quiet && (task->accepted || task->orphan));
+    task->cancel_settled = task->cancel_settled || (gone && sim_is_calm(checker->sim) && (task->accepted || task->orphan));
 }
 
 void checker_client_died(struct sim_checker *checker, const struct sim_client *client) {
@@ -286,6 +286,7 @@ void checker_client_died(struct sim_checker *checker, const struct sim_client *c
         struct sim_task *task = checker->tasks[i];
         if (task->client == client->index && task->client_life == client->life) {
             task->orphan = true;
+            task->excused = task->excused || task->forgotten; /* nobody submits it again */
         }
     }
 }

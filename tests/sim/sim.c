@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define SIM_SECOND_US INT64_C(1000000)
+#define SIM_CALM_US (10 * SIM_SECOND_US)
 #define SIM_DAY_US (24 * 3600 * SIM_SECOND_US)
 
 enum { SIM_QUIET_STEPS_MAX = 400000, SIM_LOOK_EVERY = 40 };
@@ -159,6 +160,10 @@ void sim_advance(struct sim *sim, int64_t duration_us) {
     }
 }
 
+bool sim_is_calm(const struct sim *sim) {
+    return sim->quiet && sim->world.now_us >= sim->quiet_since_us + SIM_CALM_US;
+}
+
 /* ---- a run ------------------------------------------------------------------------------------ */
 
 static void sim_start(struct sim *sim) {
@@ -181,7 +186,8 @@ static void sim_settle(struct sim *sim) {
     const struct sim_task *open = NULL;
     uint64_t steps = 0;
     while (sim_step(sim)) {
-        if (++steps % SIM_LOOK_EVERY == 0 && checker_open_tasks(&sim->checker, &open) == 0) {
+        if (++steps % SIM_LOOK_EVERY == 0 && sim_is_calm(sim) &&
+            checker_open_tasks(&sim->checker, &open) == 0) {
             return;
         }
         if (sim->world.now_us > until_us || steps > SIM_QUIET_STEPS_MAX) {
@@ -216,13 +222,20 @@ static void sim_look_for_rest(struct sim *sim, bool results_too) {
     }
 }
 
+static bool sim_only_results_left(const struct sim *sim) {
+    struct engine_counts counts = sim_broker_counts(&sim->broker);
+    return counts.tasks == counts.results_kept;
+}
+
 /* Everybody leaves; then only kept results are there, and a day later nothing. */
 static void sim_end(struct sim *sim) {
     sim->ending = true;
     for (uint32_t i = 0; i < sim->config.clients; i++) {
         sim_client_goodbye(&sim->clients[i]);
     }
-    sim_advance(sim, 10 * SIM_SECOND_US);
+    for (int i = 0; i < 20 && !sim_only_results_left(sim); i++) {
+        sim_advance(sim, 10 * SIM_SECOND_US);
+    }
     for (uint32_t i = 0; i < sim->config.hosts; i++) {
         sim_host_drain(&sim->hosts[i]);
     }
@@ -243,6 +256,7 @@ bool sim_run(struct sim *sim) {
     if (!world_failed(&sim->world)) {
         world_note(&sim->world, "faults stop");
         sim->quiet = true;
+        sim->quiet_since_us = sim->world.now_us;
         faults_stop(&sim->faults);
         sim_settle(sim);
     }

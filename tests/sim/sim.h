@@ -62,6 +62,7 @@ struct sim {
     uint32_t puppet_count;
     void *scene_end; /* jmp_buf of a scenario */
     bool quiet; /* faults have stopped, applications submit nothing more */
+    int64_t quiet_since_us;
     bool ending; /* everything has been said: hosts drain, nothing starts again */
 };
 
@@ -79,6 +80,9 @@ bool sim_run(struct sim *sim);
 /* One step of the world, with the checks that follow each. False: nothing is planned, or broken. */
 bool sim_step(struct sim *sim);
 void sim_advance(struct sim *sim, int64_t duration_us);
+
+/* Quiet for so long that every late message has arrived. */
+bool sim_is_calm(const struct sim *sim);
 
 /* A message for a puppet (puppet_input.c). */
 void puppet_message(struct puppet *puppet, const struct wire_message *message);
