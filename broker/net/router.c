@@ -71,7 +71,7 @@ static void options_set(struct router *router, const struct router_config *confi
     option_set(router->socket, ZMQ_ROUTER_MANDATORY, 1);
     option_set(router->socket, ZMQ_ROUTER_HANDOVER, 0);
     option_set(router->socket, ZMQ_RCVHWM, RECEIVE_HWM);
-    option_set(router->socket, ZMQ_SNDHWM, SEND_HWM);
+    option_set(router->socket, ZMQ_SNDHWM, config->send_hwm != 0 ? config->send_hwm : SEND_HWM);
     option_set(router->socket, ZMQ_HEARTBEAT_IVL, TIME_BEAT_MS);
     option_set(router->socket, ZMQ_HEARTBEAT_TIMEOUT, TIME_HOST_LOST_MS);
     option_set(router->socket, ZMQ_HEARTBEAT_TTL, TIME_HOST_LOST_MS);

@@ -23,6 +23,7 @@ struct router_config {
     size_t endpoint_count;
     uint32_t payload_max;         /* one payload; larger frames cut the peer off unread */
     uint64_t route_bytes_max;     /* unsent bytes of one route; 0: BOUND_ROUTE_BYTES */
+    int send_hwm;                 /* messages inside libzmq for one peer; 0: 1,000 */
 };
 
 /* OK; BUSY: an endpoint is taken; SYSTEM: it cannot be bound. wherry_last_error() names it. */

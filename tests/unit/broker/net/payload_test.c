@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANY = 200000 };
+enum { MANY = 50000 };
 
 static int store_setup(void **state) {
     *state = payload_store_create();

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <zmq.h>
 
-enum { DEADLINE_US = 60000000, LARGE = 20000, ROUTE_MAX = 256 * 1024 };
+enum { DEADLINE_US = 60000000, LARGE = 100000, ROUTE_MAX = 1 << 20 };
 
 struct fixture {
     struct router *router;
@@ -39,7 +39,7 @@ static int router_setup(void **state) {
     fixture->deadline_us = clock_mono_us() + DEADLINE_US;
     fixture->context = zmq_ctx_new();
     struct router_config config = {.endpoints = endpoints, .endpoint_count = 1,
-                                   .payload_max = 1 << 20, .route_bytes_max = ROUTE_MAX};
+                                   .payload_max = 1 << 20, .route_bytes_max = ROUTE_MAX, .send_hwm = 8};
     *state = fixture;
     return router_open(&config, &fixture->router) == WHERRY_OK ? 0 : -1;
 }
