@@ -39,7 +39,8 @@ static int router_setup(void **state) {
     fixture->deadline_us = clock_mono_us() + DEADLINE_US;
     fixture->context = zmq_ctx_new();
     struct router_config config = {.endpoints = endpoints, .endpoint_count = 1,
-                                   .payload_max = 1 << 20, .route_bytes_max = ROUTE_MAX, .send_hwm = 8};
+                                   .payload_max = 1 << 20, .route_bytes_max = ROUTE_MAX,
+                                   .send_hwm = 8};
     *state = fixture;
     return router_open(&config, &fixture->router) == WHERRY_OK ? 0 : -1;
 }
