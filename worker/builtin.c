@@ -169,7 +169,7 @@ static wherry_err builtin_answer(wherry_task *task, const struct exec_outcome *o
 }
 
 static wherry_err builtin_arguments(wherry_task *task, struct bytes *out) {
-    struct span kwargs = task->kwargs;
+    struct span kwargs = task->call.kwargs;
     if (kwargs.size > 1) {
         return wherry_task_fail(task, "%s is an outside command: it takes no keyword arguments",
                                 wherry_task_function(task));

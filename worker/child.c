@@ -124,7 +124,7 @@ static void child_input_deliver(struct child *child, const struct wire_message *
     if (parcel->head.generation != child->generation || count == 0) {
         parcels_free(&child->parcels,
                      parcel); /* void: sent before the broker heard of the closing */
-    } else if (parcel->number != child->received + 1 || count > room) {
+    } else if (parcel->head.first_slot != child->received + 1 || count > room) {
         parcels_free(&child->parcels, parcel);
         peer_want_reopen(&child->peer); /* something is missing; a hello sets both right */
     } else {
@@ -332,12 +332,12 @@ struct span child_refusal(const struct child *child) {
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-static void child_describe(const struct child *child, const struct parcel *parcel,
+static void child_describe(const struct parcel *parcel, uint32_t number, struct token token,
                            struct child_task *out) {
     *out = (struct child_task){
-        .number = child->running_number,
+        .number = number,
         .id = parcel->item.id,
-        .token = child->running_head.token,
+        .token = token,
         .queue = parcel->head.queue,
         .function = parcel->head.function,
         .options = parcel->head.options,
@@ -361,8 +361,9 @@ bool child_start(struct child *child, struct child_task *out) {
     }
     child->running = true;
     child->running_number = number;
-    child->running_head = (struct held_result){.token = token, .index = parcel->item.index};
-    child_describe(child, parcel, out);
+    child->running_head.token = token;
+    child->running_head.index = parcel->item.index;
+    child_describe(parcel, number, token, out);
     if (parcel->head.items.left == 0) {
         child->current = parcels_shift(&child->parcels);
     }

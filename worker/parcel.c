@@ -76,8 +76,7 @@ struct parcel *parcels_make(struct parcels *parcels, const struct wire_message *
         parcels_free(parcels, parcel);
         return NULL;
     }
-    parcel->number = parcel->head.first_slot;
-    parcel->counter = parcel->head.first_counter;
+    parcel->taken = 0;
     return parcel;
 }
 
@@ -117,8 +116,10 @@ bool parcels_next(struct parcels *parcels, uint32_t *number, struct token *token
         return false;
     }
     parcels->count--;
-    *number = parcel->number++;
-    *token = (struct token){parcel->head.epoch, parcel->counter++};
+    uint32_t taken = parcel->taken++;
+    *number = parcel->head.first_slot + taken;
+    token->epoch = parcel->head.epoch;
+    token->counter = parcel->head.first_counter + taken;
     return true;
 }
 

@@ -11,8 +11,7 @@ struct parcel { /* private but for reading */
     struct parcel *next;
     size_t capacity;
     struct wire_deliver head;
-    uint32_t number;               /* of the next delivery */
-    uint64_t counter;              /* same */
+    uint32_t taken; /* the next delivery: first_slot and first_counter of the head, plus this */
     struct wire_deliver_item item; /* the one taken last */
     struct wire_message message;
     uint32_t part_count; /* frames that were moved here rather than copied */
@@ -40,8 +39,7 @@ void parcels_free(struct parcels *parcels, struct parcel *parcel);
 
 /* Takes parcels->first off the queue; the caller owns it. */
 struct parcel *parcels_shift(struct parcels *parcels);
-/* Moves to the next delivery of the first parcel: `item` is filled, number and counter are its own.
- */
+/* Moves to the next delivery of the first parcel: its `item` is filled, number and token are told. */
 bool parcels_next(struct parcels *parcels, uint32_t *number, struct token *token);
 void parcels_drop_all(struct parcels *parcels);
 

@@ -4,7 +4,6 @@
  * grew large goes away with its result. */
 #include "worker/runner.h"
 
-#include "common/call.h"
 #include "common/err.h"
 #include "common/wire/cursor.h"
 #include "common/wire/pack.h"
@@ -19,8 +18,8 @@ void runner_init(struct runner *runner, const struct registry *registry, struct 
     *runner = (struct runner){.registry = registry,
                               .host = host,
                               .pid = getpid(),
-                              .cancelled = cancelled,
-                              .context = context};
+                              .task = {.cancelled = cancelled, .context = context}};
+    runner->task.answer = &runner->answer;
 }
 
 void runner_fini(struct runner *runner) {
@@ -94,10 +93,9 @@ static void runner_item_end(struct wherry_task *task) {
     }
 }
 
-static uint32_t runner_one(struct runner *runner, const struct registry_entry *entry,
-                           const struct call *call) {
+static uint32_t runner_one(struct runner *runner, const struct registry_entry *entry) {
     struct wherry_task *task = &runner->task;
-    struct cursor cursor = cursor_of(call->args);
+    struct cursor cursor = cursor_of(task->call.args);
     if (!cursor_array(&cursor, &task->count)) {
         return runner_refuse(runner, WHERRY_E_TYPE, "the arguments are no list");
     }
@@ -124,10 +122,9 @@ static bool runner_chunk_item(struct wherry_task *task, struct cursor *cursor, b
     return true;
 }
 
-static uint32_t runner_chunk(struct runner *runner, const struct registry_entry *entry,
-                             const struct call *call) {
+static uint32_t runner_chunk(struct runner *runner, const struct registry_entry *entry) {
     struct wherry_task *task = &runner->task;
-    struct cursor cursor = cursor_of(call->args);
+    struct cursor cursor = cursor_of(task->call.args);
     uint32_t count;
     if (!cursor_array(&cursor, &count)) {
         return runner_refuse(runner, WHERRY_E_TYPE, "the items are no list");
@@ -135,7 +132,7 @@ static uint32_t runner_chunk(struct runner *runner, const struct registry_entry 
     pack_array(task->answer, count);
     task->answer_from = task->answer->size;
     for (uint32_t i = 0; i < count; i++) {
-        if (!runner_chunk_item(task, &cursor, call->starmap)) {
+        if (!runner_chunk_item(task, &cursor, task->call.starmap)) {
             return runner_refuse(runner, WHERRY_E_TYPE, "starmap: an item is no list of arguments");
         }
         wherry_err err = runner_call(runner, entry);
@@ -157,27 +154,21 @@ static const struct registry_entry *runner_find(struct runner *runner, struct sp
     return runner->last;
 }
 
-static void runner_begin(struct runner *runner, const struct child_task *delivery,
-                         const struct call *call) {
+static void runner_begin(struct runner *runner, const struct child_task *delivery) {
     struct wherry_task *task = &runner->task;
     bytes_clear(&runner->answer);
     task->delivery = delivery;
-    task->cancelled = runner->cancelled;
-    task->context = runner->context;
-    task->kwargs = call->kwargs;
-    task->answer = &runner->answer;
     task->answer_from = 0;
+    task->retry_ms = 0;
     task->id_text[0] = '\0';
     task->function_text[0] = '\0';
     task->queue_text[0] = '\0';
 }
 
 uint32_t runner_run(struct runner *runner, const struct child_task *delivery) {
-    struct call call = {0};
-    wherry_err err = call_decode(delivery->payload, &call);
-    runner_begin(runner, delivery, &call);
-    runner->task.retry_ms = 0;
-    if (err != WHERRY_OK) {
+    struct wherry_task *task = &runner->task;
+    runner_begin(runner, delivery);
+    if (call_decode(delivery->payload, &task->call) != WHERRY_OK) {
         return runner_refuse(runner, WHERRY_E_TYPE,
                              "the payload is no call ([0, [argument…], {…}]), or an item of a "
                              "starmap is no list of arguments");
@@ -187,6 +178,5 @@ uint32_t runner_run(struct runner *runner, const struct child_task *delivery) {
         return runner_refuse(runner, WHERRY_E_NO_FUNCTION,
                              "this worker does not offer the function");
     }
-    return call.kind == CALL_CHUNK ? runner_chunk(runner, entry, &call)
-                                   : runner_one(runner, entry, &call);
+    return task->call.kind == CALL_CHUNK ? runner_chunk(runner, entry) : runner_one(runner, entry);
 }

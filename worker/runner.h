@@ -14,8 +14,6 @@ struct runner { /* private */
     const struct registry_entry *last; /* found last */
     struct span host;                  /* borrowed: for failures */
     int64_t pid;
-    bool (*cancelled)(void *context, uint32_t number);
-    void *context;
     struct bytes answer;
     struct wherry_task task;
 };

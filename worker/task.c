@@ -32,7 +32,7 @@ const wherry_value *wherry_task_args(wherry_task *task) {
 const wherry_value *wherry_task_kwargs(wherry_task *task) {
     static const uint8_t none[] = {MSG_FIXMAP};
     if (task->kwargs_value == NULL) {
-        struct span map = task->kwargs.size > 0 ? task->kwargs : (struct span){none, 1};
+        struct span map = task->call.kwargs.size > 0 ? task->call.kwargs : (struct span){none, 1};
         value_copy(&task->kwargs_value, map);
     }
     return task->kwargs_value;
@@ -74,9 +74,9 @@ wherry_err wherry_task_read(wherry_task *task, const char *picture, ...) {
 
 /* Looks the name up by hand: a missing keyword is no failure, and leaves no last error. */
 static bool task_has_kwarg(const struct wherry_task *task, struct span name, struct span *out) {
-    struct cursor cursor = cursor_of(task->kwargs);
+    struct cursor cursor = cursor_of(task->call.kwargs);
     uint32_t pairs;
-    if (task->kwargs.size == 0 || !cursor_map(&cursor, &pairs)) {
+    if (task->call.kwargs.size == 0 || !cursor_map(&cursor, &pairs)) {
         return false;
     }
     while (pairs-- > 0) {

@@ -8,6 +8,7 @@
 #ifndef WHERRY_TASK_H
 #define WHERRY_TASK_H
 
+#include "common/call.h"
 #include "worker/child.h"
 #include "worker/include/wherry_worker.h"
 
@@ -23,7 +24,7 @@ struct wherry_task { /* private to worker/ */
     void *context;
     struct span items; /* msgpack values, one behind the other */
     uint32_t count;
-    struct span kwargs; /* one map, or empty */
+    struct call call; /* as decoded; kwargs: one map, or empty */
     wherry_value *args_value;
     wherry_value *kwargs_value;
     struct task_kwarg *kwargs_read;
