@@ -278,7 +278,8 @@ void checker_answered(struct sim_checker *checker, const struct sim_call *call) 
     task->cancel_acked = task->cancel_acked || call->err == WHERRY_OK;
     bool gone = call->err == WHERRY_OK || call->err == WHERRY_E_UNKNOWN ||
                 call->err == WHERRY_E_EXPIRED;
-    task->cancel_settled = task->cancel_settled || (gone && sim_is_calm(checker->sim) && (task->accepted || task->orphan));
+    /* One whose client lives ends there; it is asked for until then. */
+    task->cancel_settled = task->cancel_settled || (gone && sim_is_calm(checker->sim) && task->orphan);
 }
 
 void checker_client_died(struct sim_checker *checker, const struct sim_client *client) {

@@ -72,6 +72,7 @@ void faults_restart_broker_soon(struct sim_faults *faults) {
 
 static void faults_broker_crash(struct sim_faults *faults) {
     if (faults->sim->broker.alive) {
+        faults->draining = false;
         world_fault(&faults->sim->world, FAULT_BROKER_CRASH);
         sim_broker_crash(&faults->sim->broker);
         faults_restart_broker_soon(faults);
@@ -80,7 +81,8 @@ static void faults_broker_crash(struct sim_faults *faults) {
 
 static void faults_broker_exit(void *subject, uint64_t life) {
     struct sim_faults *faults = subject;
-    if (faults_current(faults, life) && faults->sim->broker.alive) {
+    if (faults_current(faults, life) && faults->draining && faults->sim->broker.alive) {
+        faults->draining = false;
         world_fault(&faults->sim->world, FAULT_BROKER_DRAIN);
         sim_broker_crash(&faults->sim->broker);
         faults_restart_broker_soon(faults);
@@ -88,6 +90,7 @@ static void faults_broker_exit(void *subject, uint64_t life) {
 }
 
 static void faults_broker_drain(struct sim_faults *faults) {
+    faults->draining = true;
     sim_broker_drain(&faults->sim->broker);
     faults_later(faults, 100, 3 * FAULTS_SECOND_US, faults_broker_exit, faults, faults->life);
 }
@@ -371,6 +374,9 @@ void faults_stop(struct sim_faults *faults) {
         net_heal(sim->net, machine);
     }
     sim_broker_continue(&sim->broker);
+    if (faults->draining) {
+        sim_broker_crash(&sim->broker);
+    }
     if (!sim->broker.alive) {
         sim_broker_start(&sim->broker);
     }

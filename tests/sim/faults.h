@@ -18,6 +18,7 @@ struct sim_faults {
     uint32_t kinds;       /* bits of the plan's kinds that this seed knows */
     int64_t pace_us;      /* the longest calm */
     bool space_low;
+    bool draining; /* the broker was told to: it is about to exit */
 };
 
 void faults_init(struct sim_faults *faults, struct sim *sim);
