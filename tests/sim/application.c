@@ -63,7 +63,10 @@ static struct sim_submit application_lane(struct sim_client *client) {
 
 static size_t application_size(struct rng *rng) {
     uint64_t roll = rng_below(rng, 100);
-    return roll < 90 ? 0 : roll < 96 ? 2000 : (size_t)sim_rng_between(rng, 15000, 40000);
+    return roll < 90   ? 0
+           : roll < 96 ? 2000
+           : roll < 99 ? (size_t)sim_rng_between(rng, 15000, 40000)
+                       : (size_t)sim_rng_between(rng, 60000, 100000);
 }
 
 static void application_submit(struct sim_client *client) {

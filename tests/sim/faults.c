@@ -20,10 +20,16 @@ struct faults_kind {
 
 /* ---- helpers ---------------------------------------------------------------------------------- */
 
+/* Mostly short, often anything up to `high_us`. */
+static int64_t faults_span(struct sim_faults *faults, int64_t low_us, int64_t high_us) {
+    return sim_rng_chance(&faults->rng, 600) ? sim_rng_skewed(&faults->rng, low_us, high_us)
+                                             : sim_rng_between(&faults->rng, low_us, high_us);
+}
+
 static void faults_later(struct sim_faults *faults, int64_t low_us, int64_t high_us,
                          world_action action, void *subject, uint64_t argument) {
     struct world *world = &faults->sim->world;
-    world_at(world, world->now_us + sim_rng_skewed(&faults->rng, low_us, high_us), action, subject,
+    world_at(world, world->now_us + faults_span(faults, low_us, high_us), action, subject,
              argument);
 }
 
@@ -172,7 +178,7 @@ static void faults_client_pause_end(void *subject, uint64_t life) {
 /* Long enough, now and then, for the session to end behind the client's back. */
 static int64_t faults_silence_us(struct sim_faults *faults, struct sim_client *client) {
     if (!sim_rng_chance(&faults->rng, 100)) {
-        return sim_rng_skewed(&faults->rng, 1000, 15 * FAULTS_SECOND_US);
+        return faults_span(faults, 1000, 15 * FAULTS_SECOND_US);
     }
     checker_client_silent(&faults->sim->checker, client);
     return sim_rng_between(&faults->rng, 85 * FAULTS_SECOND_US, 110 * FAULTS_SECOND_US);
@@ -265,7 +271,11 @@ static void faults_child_pause(struct sim_faults *faults) {
 static void faults_cut(struct sim_faults *faults) {
     world_fault(&faults->sim->world, FAULT_DISCONNECT);
     faults_moment(faults);
-    net_cut(faults->sim->net, faults_some_node(faults));
+    if (sim_rng_chance(&faults->rng, 500)) {
+        net_cut_soon(faults->sim->net, faults_some_node(faults));
+    } else {
+        net_cut(faults->sim->net, faults_some_node(faults));
+    }
 }
 
 static void faults_heal(void *subject, uint64_t argument) {
@@ -281,7 +291,7 @@ static void faults_partition(struct sim_faults *faults) {
     static const enum sim_fault named[3] = {FAULT_PARTITION_BOTH, FAULT_PARTITION_UP,
                                             FAULT_PARTITION_DOWN};
     uint64_t kind = rng_below(&faults->rng, 3);
-    int64_t duration_us = sim_rng_skewed(&faults->rng, 1000, 15 * FAULTS_SECOND_US);
+    int64_t duration_us = faults_span(faults, 1000, 15 * FAULTS_SECOND_US);
     uint32_t machine = faults_some_host(faults)->machine;
     if (sim_rng_chance(&faults->rng, 400)) {
         struct sim_client *client = faults_some_client(faults);

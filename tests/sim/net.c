@@ -53,12 +53,14 @@ struct net_spot {
     bool hold[2];
     uint32_t hold_type[2];
     bool stopped; /* SIGSTOP: nothing is read */
+    bool cut_soon; /* after its next message */
 };
 
 struct net_machine {
     bool blocked[2];
 };
 
+enum { NET_CUT_SOON_US = 100000 };
 enum { NET_NODES_MAX = 64, NET_MACHINES_MAX = 24 };
 
 struct net {
@@ -323,10 +325,22 @@ static void net_append(struct net *net, struct net_route *route, enum net_way wa
     world_at(net->world, message->due_us, net_pump, net, route->id * 2 + way);
 }
 
+static void net_cut_now(void *subject, uint64_t node) {
+    net_cut(subject, (net_node)node);
+}
+
 void net_send_up(struct net *net, net_node node, const struct wire_out *out) {
-    if (net->nodes[node].route != NULL) {
-        net_append(net, net->nodes[node].route, NET_UP, out);
+    struct net_spot *spot = &net->nodes[node];
+    if (spot->route == NULL) {
+        return;
     }
+    if (spot->cut_soon) {
+        spot->cut_soon = false;
+        spot->delay_next_us[NET_UP] = NET_CUT_SOON_US;
+        world_at(net->world, net->world->now_us + sim_rng_skewed(&net->rng, 0, NET_CUT_SOON_US),
+                 net_cut_now, net, node);
+    }
+    net_append(net, spot->route, NET_UP, out);
 }
 
 bool net_send_down(struct net *net, route_id id, const struct wire_out *out) {
@@ -377,7 +391,7 @@ static void net_pump(void *subject, uint64_t argument) {
         }
         struct net_queue *queue = &route->ways[way];
         if (queue->first == NULL) {
-            if (!route->current) {
+            if (!route->current && route->ways[NET_UP].first == NULL) {
                 net_route_free(net, id);
             }
             return;
@@ -410,6 +424,10 @@ void net_cut(struct net *net, net_node node) {
     }
     net_route_leave(net, net->nodes[node].route);
     net->nodes[node].route = net_route_add(net, node);
+}
+
+void net_cut_soon(struct net *net, net_node node) {
+    net->nodes[node].cut_soon = true;
 }
 
 void net_partition(struct net *net, uint32_t machine, bool up, bool down) {

@@ -59,6 +59,7 @@ void net_broker_up(struct net *net);
 
 /* Faults. */
 void net_cut(struct net *net, net_node node);
+void net_cut_soon(struct net *net, net_node node); /* with its next message still under way */
 void net_partition(struct net *net, uint32_t machine, bool up, bool down);
 void net_heal(struct net *net, uint32_t machine); /* what was held back goes through */
 void net_stop(struct net *net, net_node node, bool stopped); /* its process reads nothing meanwhile */

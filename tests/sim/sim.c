@@ -44,6 +44,7 @@ struct sim_config sim_config_of(uint64_t seed, bool durable, uint64_t steps) {
     config.hosts = 1 + (uint32_t)rng_below(&rng, 3);
     config.processes = 1 + (uint32_t)rng_below(&rng, 3);
     config.queues = config.hosts > 1 && sim_rng_chance(&rng, 400) ? 2 : 1;
+    config.reconnect_limit_us = sim_rng_chance(&rng, 300) ? 60 * SIM_SECOND_US : INT64_MAX;
     config.think_us = INT64_C(10000) << rng_below(&rng, 8);
     config.child_window = sim_rng_chance(&rng, 600) ? 1 + (uint32_t)rng_below(&rng, 8) : 0;
     struct engine_config *engine = &config.engine;

@@ -134,7 +134,8 @@ const char *tally_missing(const struct tally *tally, bool durable) {
         }
     }
     for (uint32_t i = 0; i < TALLY_EFFECTS; i++) {
-        if (tally->effects[i] == 0 && (durable || !tally_effect_only_durable(i))) {
+        bool expected = i != EFFECT_PAYLOAD_FREE; /* the engine frees many at a time */
+        if (expected && tally->effects[i] == 0 && (durable || !tally_effect_only_durable(i))) {
             return effect_texts[i];
         }
     }
