@@ -9,9 +9,8 @@
 #include "broker/core/attempt.h"
 
 #include "broker/core/cancel.h"
-#include "broker/core/persist.h"
 #include "broker/core/result.h"
-#include "broker/core/state.h"
+#include "broker/core/hot.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -235,11 +234,7 @@ void attempt_answer(struct engine *engine, uint32_t index, struct token token, u
                     struct payload payload, int64_t retry_ms) {
     struct task *task = task_at(engine, index);
     if (task->state == TASK_LEASED) {
-        if (task->flags == 0) {
-            children_release(engine, index);
-        } else {
-            attempt_detach(engine, index);
-        }
+        attempt_detach(engine, index);
     } else {
         attempt_take_ready(engine, index);
     }

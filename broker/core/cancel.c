@@ -6,9 +6,8 @@
 #include "broker/core/cancel.h"
 
 #include "broker/core/attempt.h"
-#include "broker/core/persist.h"
 #include "broker/core/result.h"
-#include "broker/core/state.h"
+#include "broker/core/hot.h"
 #include "broker/core/submit.h"
 
 enum { SIGNAL_KILL = 9, SIGNAL_TERM = 15 }; /* Linux: no header of the system in here */

@@ -6,7 +6,7 @@
 #include "broker/core/children.h"
 
 #include "broker/core/attempt.h"
-#include "broker/core/state.h"
+#include "broker/core/hot.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,13 +43,13 @@ uint64_t children_work_ns(const struct engine *engine, const struct child *child
     uint64_t work = 0;
     for (uint32_t i = 0; i < CHILD_LOADS; i++) {
         if (child->loads[i].lane != 0) {
-            work += child->loads[i].count * lane_estimate_ns(lane_at(engine, child->loads[i].lane));
+            work += child->loads[i].count * hot_estimate_ns(lane_at(engine, child->loads[i].lane));
         }
     }
     return work;
 }
 
-static struct child_load *child_load_of(struct child *child, uint32_t lane) {
+static inline struct child_load *child_load_of(struct child *child, uint32_t lane) {
     for (uint32_t i = 0; i < CHILD_LOADS; i++) {
         if (child->loads[i].lane == lane) {
             return &child->loads[i];
@@ -67,14 +67,14 @@ bool children_can_load(const struct child *child, uint32_t lane) {
     return false;
 }
 
-static void child_count_lease(struct engine *engine, const struct task *task) {
-    struct lane *lane = lane_at(engine, task->lane);
-    lane->leased++;
-    queue_at(engine, lane->queue)->leased++;
-    engine->counts.leased++;
+static void child_count_leases(struct engine *engine, uint32_t lane_index, uint32_t count) {
+    struct lane *lane = lane_at(engine, lane_index);
+    lane->leased += count;
+    queue_at(engine, lane->queue)->leased += count;
+    engine->counts.leased += count;
 }
 
-bool children_make_slot(struct engine *engine, uint32_t index) {
+static bool children_make_slot(struct engine *engine, uint32_t index) {
     struct child *child = child_at(engine, index);
     while (child->ring_size == 0 ||
            (children_entry(child, child->next) != 0 && child->ring_size < BOUND_GATE_SLOTS)) {
@@ -83,23 +83,44 @@ bool children_make_slot(struct engine *engine, uint32_t index) {
     return children_entry(child, child->next) == 0;
 }
 
-void children_lease(struct engine *engine, uint32_t index, uint32_t task_index) {
+/* How many from `next` on find a free place without growing further; at most `most`. */
+uint32_t children_make_slots(struct engine *engine, uint32_t index, uint32_t most) {
     struct child *child = child_at(engine, index);
-    struct task *task = task_at(engine, task_index);
-    CHECK(children_make_slot(engine, index));
-    child->ring[child->next & (child->ring_size - 1)] = task_index;
-    task->state = TASK_LEASED;
-    task->lease.child = index;
-    task->lease.number = child->next++;
-    struct child_load *load = child_load_of(child, task->lane);
-    if (load == NULL) {
-        load = child_load_of(child, 0);
-        CHECK(load != NULL);
-        load->lane = task->lane;
+    uint32_t count = 0;
+    while (count < most && children_make_slot(engine, index)) {
+        uint32_t mask = child->ring_size - 1;
+        while (count < most && count <= mask && child->ring[(child->next + count) & mask] == 0) {
+            count++;
+        }
+        if (count == most || child->ring_size == BOUND_GATE_SLOTS) {
+            return count;
+        }
+        ring_grow(engine, child);
+        count = 0;
     }
-    load->count++;
-    child->leased++;
-    child_count_lease(engine, task);
+    return count;
+}
+
+void children_lease(struct engine *engine, uint32_t index, uint32_t lane_index,
+                    const struct effect_deliver_item *items, uint32_t count) {
+    struct child *child = child_at(engine, index);
+    uint32_t mask = child->ring_size - 1;
+    for (uint32_t i = 0; i < count; i++) {
+        struct task *task = task_at(engine, items[i].index);
+        uint32_t *place = &child->ring[child->next & mask];
+        CHECK(*place == 0);
+        *place = items[i].index;
+        task->state = TASK_LEASED;
+        task->lease.child = index;
+        task->lease.number = child->next++;
+    }
+    struct child_load *load = child_load_of(child, lane_index);
+    load = load != NULL ? load : child_load_of(child, 0);
+    CHECK(load != NULL);
+    load->lane = (uint16_t)lane_index;
+    load->count = (uint16_t)(load->count + count);
+    child->leased += count;
+    child_count_leases(engine, lane_index, count);
 }
 
 void children_adopt(struct engine *engine, uint32_t index, uint32_t task_index,
@@ -115,32 +136,29 @@ void children_adopt(struct engine *engine, uint32_t index, uint32_t task_index,
     cold->epoch = token.epoch;
     list_append(&child->adopted, &engine->colds, offsetof(struct cold, adopted),
                 cold_index(engine, task_index));
-    child_count_lease(engine, task);
+    child_count_leases(engine, task->lane, 1);
     children_touch(engine, index);
 }
 
 void children_release(struct engine *engine, uint32_t task_index) {
     struct task *task = task_at(engine, task_index);
-    struct child *child = child_at(engine, task->lease.child);
-    struct lane *lane = lane_at(engine, task->lane);
-    if ((task->flags & TASK_ADOPTED) != 0) {
-        list_remove(&child->adopted, &engine->colds, offsetof(struct cold, adopted),
-                    cold_index(engine, task_index));
-        task->flags &= (uint16_t)~TASK_ADOPTED;
-    } else {
-        child->ring[task->lease.number & (child->ring_size - 1)] = 0;
-        struct child_load *load = child_load_of(child, task->lane);
-        load->count--;
-        load->lane = load->count == 0 ? 0 : load->lane;
-        child->leased--;
+    struct home home = HOME_UNKNOWN;
+    home_find(engine, &home, task);
+    if ((task->flags & TASK_ADOPTED) == 0) {
+        hot_release(engine, &home, task);
+        task->flags &= (uint16_t)~TASK_ANNOUNCED;
+        return;
     }
-    lane->leased--;
-    queue_at(engine, lane->queue)->leased--;
+    struct child *child = child_at(engine, task->lease.child);
+    list_remove(&child->adopted, &engine->colds, offsetof(struct cold, adopted),
+                cold_index(engine, task_index));
+    home.lane->leased--;
+    home.queue->leased--;
     engine->counts.leased--;
     children_touch(engine, task->lease.child);
     task->links = (struct links){0, 0};
     task_set_counter(task, 0);
-    task->flags &= (uint16_t)~TASK_ANNOUNCED;
+    task->flags &= (uint16_t) ~(TASK_ANNOUNCED | TASK_ADOPTED);
     task->state = TASK_MOVING;
 }
 
@@ -335,15 +353,8 @@ void children_judge_unstarted(struct engine *engine) {
 
 /* ---- acknowledging -------------------------------------------------------------------------- */
 
-void children_acknowledge(struct engine *engine, uint32_t index, struct token token) {
+void children_acknowledge_run(struct engine *engine, uint32_t index, struct token token) {
     struct child *child = child_at(engine, index);
-    if (child->ack_count > 0) {
-        struct wire_token_run *last = &child->acks[child->ack_count - 1];
-        if (last->epoch == token.epoch && last->first + last->count == token.counter) {
-            last->count++;
-            return;
-        }
-    }
     if (child->ack_count == child->ack_capacity) {
         child->ack_capacity = child->ack_capacity == 0 ? 16 : child->ack_capacity * 2;
         child->acks = realloc(child->acks, child->ack_capacity * sizeof(*child->acks));

@@ -12,7 +12,7 @@
 #ifndef WHERRY_CHILDREN_H
 #define WHERRY_CHILDREN_H
 
-#include "broker/core/event.h"
+#include "broker/core/effect.h"
 #include "broker/core/list.h"
 
 struct engine;
@@ -72,10 +72,12 @@ uint64_t children_work_ns(const struct engine *engine, const struct child *child
 /* Room to lease one more task of this lane in its table of loads. */
 bool children_can_load(const struct child *child, uint32_t lane);
 
-/* True if the ring has a place for `next`: grows it as far as a gate goes. */
-bool children_make_slot(struct engine *engine, uint32_t child);
-/* Puts a task into the ring at `next`, and out again. */
-void children_lease(struct engine *engine, uint32_t child, uint32_t task);
+/* How many deliveries from `next` on have a place in the ring, which grows as far as a gate goes.
+ */
+uint32_t children_make_slots(struct engine *engine, uint32_t child, uint32_t most);
+/* Puts tasks of one lane into the ring from `next` on; and one out again. */
+void children_lease(struct engine *engine, uint32_t child, uint32_t lane,
+                    const struct effect_deliver_item *items, uint32_t count);
 void children_release(struct engine *engine, uint32_t task);
 /* A task in no list is leased by announcement. */
 void children_adopt(struct engine *engine, uint32_t child, uint32_t task, struct token token);
@@ -97,7 +99,8 @@ void children_progress(struct engine *engine, uint32_t child);
 /* TICK: takes deliveries back that wait while another process idles. */
 void children_judge_unstarted(struct engine *engine);
 
-void children_acknowledge(struct engine *engine, uint32_t child, struct token token);
+/* A new run of tokens to acknowledge; see children_acknowledge() in hot.h. */
+void children_acknowledge_run(struct engine *engine, uint32_t child, struct token token);
 
 void children_hello(struct engine *engine, route_id route, const struct event_hello *hello);
 void children_disconnect(struct engine *engine, uint32_t child, route_id route);

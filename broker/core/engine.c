@@ -21,7 +21,8 @@ enum { HOT_UNITS = 16, COLD_SHIFT = 8 }; /* deliveries and results a tick: × st
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-void engine_config_init(struct engine_config *config) {
+/* 0 stands for the default. */
+static void engine_config_complete(struct engine_config *config) {
     if (config->queue_items_max == 0) {
         config->queue_items_max = BOUND_QUEUE_ITEMS;
     }
@@ -46,6 +47,11 @@ void engine_config_init(struct engine_config *config) {
     if (config->step_units_max == 0) {
         config->step_units_max = BOUND_STEP_UNITS;
     }
+}
+
+void engine_config_init(struct engine_config *config) {
+    *config = (struct engine_config){0};
+    engine_config_complete(config);
 }
 
 static void engine_init_tables(struct engine *engine) {
@@ -75,7 +81,7 @@ struct engine *engine_create(const struct engine_config *config) {
     struct engine *engine = calloc(1, sizeof(*engine));
     CHECK(engine != NULL);
     engine->config = *config;
-    engine_config_init(&engine->config);
+    engine_config_complete(&engine->config);
     engine_init_tables(engine);
     barrier_init(engine);
     grace_init(&engine->grace);

@@ -8,9 +8,8 @@
 
 #include "broker/core/attempt.h"
 #include "broker/core/cancel.h"
-#include "broker/core/persist.h"
 #include "broker/core/result.h"
-#include "broker/core/state.h"
+#include "broker/core/hot.h"
 
 #include <stdlib.h>
 

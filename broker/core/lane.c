@@ -5,13 +5,13 @@
  * table up. */
 #include "broker/core/lane.h"
 
-#include "broker/core/state.h"
+#include "broker/core/hot.h"
 #include "broker/core/treap.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANE_FIRST_ESTIMATE_NS = BOUND_CREDIT_US * 1000, LANE_ESTIMATE_MIN_NS = 100 };
+enum { LANE_ESTIMATE_MIN_NS = 100 };
 
 static bool options_equal(const struct wire_options *a, const struct wire_options *b) {
     return a->flags == b->flags && a->priority == b->priority &&
@@ -138,14 +138,9 @@ void lane_update(struct engine *engine, uint32_t index) {
 }
 
 void lane_append(struct engine *engine, uint32_t index) {
-    struct task *task = task_at(engine, index);
-    struct lane *lane = lane_at(engine, task->lane);
-    task->state = TASK_QUEUED;
-    tasks_append(engine, &lane->fifo, index);
-    queue_count(engine, lane->queue, task->payload_size);
-    if (!lane->active) {
-        lane_update(engine, task->lane);
-    }
+    struct home home = HOME_UNKNOWN;
+    home_find(engine, &home, task_at(engine, index));
+    hot_append(engine, &home, index);
 }
 
 void lane_return(struct engine *engine, uint32_t index) {
@@ -183,17 +178,13 @@ void lane_remove(struct engine *engine, uint32_t index) {
         treap_remove(&engine->tasks, &lane->back, index);
         lane->back_count--;
     }
-    queue_uncount(engine, lane->queue, task->payload_size);
+    hot_uncount(engine, queue_at(engine, lane->queue), task->payload_size);
     if (lane_ready(lane) == 0) {
         lane_update(engine, task->lane);
     }
 }
 
 /* ---- estimate ------------------------------------------------------------------------------- */
-
-uint64_t lane_estimate_ns(const struct lane *lane) {
-    return lane->estimate_ns == 0 ? LANE_FIRST_ESTIMATE_NS : lane->estimate_ns;
-}
 
 void lane_measure(struct lane *lane, uint64_t items, uint64_t busy_ns) {
     uint64_t sample = busy_ns / items;

@@ -55,7 +55,6 @@ void lane_update(struct engine *engine, uint32_t lane);
 
 /* One result message of a child: `items` tasks of this lane took `busy_ns` in all. */
 void lane_measure(struct lane *lane, uint64_t items, uint64_t busy_ns);
-uint64_t lane_estimate_ns(const struct lane *lane);
 
 void lane_fini(struct lane *lane);
 

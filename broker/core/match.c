@@ -11,16 +11,12 @@
  */
 #include "broker/core/match.h"
 
-#include "broker/core/persist.h"
-#include "broker/core/state.h"
+#include "broker/core/hot.h"
 
 enum { SHARE_MIN_NS = BOUND_CREDIT_US * 1000 / 4 };
 
 /* The batch that must be committed before this task may be delivered. */
 static uint64_t match_batch(const struct engine *engine, uint32_t index) {
-    if (!engine->config.keeps) {
-        return 0;
-    }
     const struct task *task = task_at(engine, index);
     uint64_t batch = barrier_batch_of_arrival(&engine->barrier, task_arrival(task));
     if ((task->flags & TASK_COLD) != 0 && cold_find(engine, index)->batch > batch) {
@@ -38,40 +34,55 @@ static bool match_may_start(const struct engine *engine, uint32_t task) {
 
 /* A start record: after a restart, an unannounced attempt of a run-once task has perhaps run. */
 static uint64_t match_start_once(struct engine *engine, uint32_t index, uint64_t batch) {
-    if (!engine->config.keeps) {
-        return batch;
-    }
     task_at(engine, index)->flags |= TASK_STARTED;
     persist_task(engine, index);
     return PLANTED(PLANT_ONCE_UNSTORED) ? batch : barrier_newest(&engine->barrier);
 }
 
-/* Leases up to `most` tasks of one batch to the child and fills `items`. */
-static uint32_t match_fill(struct engine *engine, uint32_t lane_index, uint32_t child_index,
-                           uint32_t most, struct effect_deliver_item *items, uint64_t *batch) {
-    bool once = (lane_at(engine, lane_index)->options.flags & TASK_ONCE) != 0;
+/* Out of the lane, with a token, into a delivery. */
+static void match_take(struct engine *engine, struct home *home, uint32_t index,
+                       struct effect_deliver_item *item) {
+    struct task *task = task_at(engine, index);
+    item->index = index;
+    item->payload = (struct payload){task->payload, task->payload_size};
+    if ((task->flags & TASK_ORIGIN) != 0) {
+        item->id = task_id_of(engine, index);
+    } else {
+        home_find(engine, home, task);
+        item->id.session = session_at(engine, home->stream->session)->id;
+        item->id.slot = home->stream->slot;
+        item->id.number = task_number(task) & UINT64_C(0xffffffffffff);
+    }
+    if (task->state == TASK_QUEUED && index == home->lane->fifo.head) {
+        hot_shift(engine, home);
+    } else {
+        lane_remove(engine, index);
+    }
+    task_set_counter(task, engine->next_counter++);
+}
+
+/* Takes up to `most` tasks of one batch out of the lane, and fills `items`. */
+static uint32_t match_fill(struct engine *engine, uint32_t lane_index, uint32_t most,
+                           struct effect_deliver_item *items, uint64_t *batch) {
+    struct lane *lane = lane_at(engine, lane_index);
+    struct home home = {.lane_index = lane_index, .lane = lane};
+    home.queue = queue_at(engine, lane->queue);
+    bool once = (lane->options.flags & TASK_ONCE) != 0;
     uint32_t count = 0;
-    while (count < most && children_make_slot(engine, child_index)) {
-        uint32_t index = lane_first(engine, lane_index);
+    while (count < most) {
+        uint32_t index = lane->back_count == 0 ? lane->fifo.head : lane_first(engine, lane_index);
         if (!match_may_start(engine, index)) {
             break;
         }
-        uint64_t needs = match_batch(engine, index);
-        if (count > 0 && needs > *batch) {
-            break;
+        if (engine->config.keeps) {
+            uint64_t needs = match_batch(engine, index);
+            if (count > 0 && needs > *batch) {
+                break;
+            }
+            *batch = needs > *batch ? needs : *batch;
+            *batch = once ? match_start_once(engine, index, *batch) : *batch;
         }
-        *batch = needs > *batch ? needs : *batch;
-        if (once) {
-            *batch = match_start_once(engine, index, *batch);
-        }
-        lane_remove(engine, index);
-        struct task *task = task_at(engine, index);
-        task_set_counter(task, engine->next_counter++);
-        items[count++] =
-            (struct effect_deliver_item){.index = index,
-                                         .payload = {task->payload, task->payload_size},
-                                         .id = task_id_of(engine, index)};
-        children_lease(engine, child_index, index);
+        match_take(engine, &home, index, &items[count++]);
     }
     return count;
 }
@@ -108,15 +119,17 @@ static void match_emit(struct engine *engine, uint32_t lane_index, uint32_t chil
 static uint32_t match_deliver(struct engine *engine, uint32_t lane, uint32_t child_index,
                               uint32_t most) {
     struct child *child = child_at(engine, child_index);
+    most = children_make_slots(engine, child_index, most);
     struct effect_deliver_item *items =
         effects_alloc(engine->out, most * sizeof(struct effect_deliver_item));
     uint32_t first_slot = child->next;
     uint64_t first_counter = engine->next_counter;
     uint64_t batch = 0;
-    uint32_t count = match_fill(engine, lane, child_index, most, items, &batch);
+    uint32_t count = match_fill(engine, lane, most, items, &batch);
     if (count == 0) {
         return 0;
     }
+    children_lease(engine, child_index, lane, items, count);
     child->batch = batch > child->batch ? batch : child->batch;
     match_emit(engine, lane, child_index, first_slot, first_counter, items, count);
     if (!child->waiting) {
@@ -128,7 +141,7 @@ static uint32_t match_deliver(struct engine *engine, uint32_t lane, uint32_t chi
 /* How many tasks of the lane this child may get now. */
 static uint32_t match_share(const struct engine *engine, const struct lane *lane,
                             const struct child *child) {
-    uint64_t estimate = lane_estimate_ns(lane);
+    uint64_t estimate = hot_estimate_ns(lane);
     uint64_t limit = BOUND_CREDIT_US * 1000;
     uint64_t work = child->leased == 0 ? 0 : children_work_ns(engine, child);
     uint64_t by_time = work >= limit ? 0 : (limit - work + estimate - 1) / estimate;

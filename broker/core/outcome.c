@@ -9,25 +9,29 @@
 #include "broker/core/outcome.h"
 
 #include "broker/core/attempt.h"
-#include "broker/core/state.h"
+#include "broker/core/hot.h"
+#include "broker/core/result.h"
 
 struct outcome_share { /* results of one lane in this message */
     uint32_t lane;
     uint32_t count;
+    uint64_t estimate_ns; /* of one, before this message */
 };
 
 struct outcome_time {
     struct outcome_share shares[CHILD_LOADS];
-    uint64_t expected_ns;
 };
 
-static void outcome_time_add(struct engine *engine, struct outcome_time *time, uint32_t lane) {
+static void outcome_time_add(const struct engine *engine, struct outcome_time *time,
+                             uint32_t lane) {
     for (uint32_t i = 0; i < CHILD_LOADS; i++) {
         struct outcome_share *share = &time->shares[i];
-        if (share->lane == lane || share->lane == 0) {
-            share->lane = lane;
+        if (share->lane == lane) {
             share->count++;
-            time->expected_ns += lane_estimate_ns(lane_at(engine, lane));
+            return;
+        }
+        if (share->lane == 0) {
+            *share = (struct outcome_share){lane, 1, hot_estimate_ns(lane_at(engine, lane))};
             return;
         }
     }
@@ -36,14 +40,15 @@ static void outcome_time_add(struct engine *engine, struct outcome_time *time, u
 static void outcome_time_apply(struct engine *engine, const struct outcome_time *time,
                                uint64_t busy_us) {
     uint64_t busy_ns = busy_us < UINT32_MAX ? busy_us * 1000 : UINT64_C(1000) * UINT32_MAX;
-    if (time->expected_ns == 0) {
-        return;
+    uint64_t expected_ns = 0;
+    for (uint32_t i = 0; i < CHILD_LOADS; i++) {
+        expected_ns += time->shares[i].count * time->shares[i].estimate_ns;
     }
     for (uint32_t i = 0; i < CHILD_LOADS && time->shares[i].lane != 0; i++) {
         const struct outcome_share *share = &time->shares[i];
-        struct lane *lane = lane_at(engine, share->lane);
-        double part = (double)(share->count * lane_estimate_ns(lane)) / (double)time->expected_ns;
-        lane_measure(lane, share->count, (uint64_t)((double)busy_ns * part));
+        double part = (double)(share->count * share->estimate_ns) / (double)expected_ns;
+        lane_measure(lane_at(engine, share->lane), share->count,
+                     (uint64_t)((double)busy_ns * part));
     }
 }
 
@@ -70,8 +75,18 @@ static uint32_t outcome_task(const struct engine *engine, const struct event_res
     return current ? result->index : 0;
 }
 
+/* Nothing special about the task: no cold record, no cancel, nothing adopted. */
+static void outcome_plain(struct engine *engine, struct home *home, uint32_t index,
+                          const struct event_result *result) {
+    struct task *task = task_at(engine, index);
+    home_find(engine, home, task);
+    hot_release(engine, home, task);
+    result_finish_home(engine, home, index, result->status, result->payload);
+}
+
 void outcome_receive(struct engine *engine, uint32_t child, const struct event_results *results) {
     struct outcome_time time = {0};
+    struct home home = HOME_UNKNOWN;
     bool ours = results->epoch == engine->config.epoch;
     for (uint32_t i = 0; i < results->item_count; i++) {
         const struct event_result *result = &results->items[i];
@@ -80,7 +95,14 @@ void outcome_receive(struct engine *engine, uint32_t child, const struct event_r
         if (task == 0) {
             outcome_refuse(engine, child, token, result->payload);
         } else {
-            outcome_time_add(engine, &time, task_at(engine, task)->lane);
+            const struct task *record = task_at(engine, task);
+            outcome_time_add(engine, &time, record->lane);
+            if (record->flags == 0 && result->status != WIRE_TRY_AGAIN &&
+                record->state == TASK_LEASED) {
+                outcome_plain(engine, &home, task, result);
+                children_acknowledge(engine, child, token);
+                continue;
+            }
             attempt_answer(engine, task, token, result->status, result->payload, result->retry_ms);
         }
         children_acknowledge(engine, child, token);

@@ -192,10 +192,7 @@ static void persist_task_key(const struct engine *engine, struct record *record,
     persist_key(record, RECORD_TASK, stream_at(engine, task->stream)->slot, task_arrival(task));
 }
 
-void persist_task(struct engine *engine, uint32_t index) {
-    if (!engine->config.keeps) {
-        return;
-    }
+void persist_task_now(struct engine *engine, uint32_t index) {
     const struct task *task = task_at(engine, index);
     const struct stream *stream = stream_at(engine, task->stream);
     const struct lane *lane = lane_at(engine, task->lane);
@@ -223,10 +220,7 @@ void persist_task(struct engine *engine, uint32_t index) {
 }
 
 /* Its answer must outlive it: the session's record goes along. */
-void persist_task_delete(struct engine *engine, uint32_t index) {
-    if (!engine->config.keeps) {
-        return;
-    }
+void persist_task_delete_now(struct engine *engine, uint32_t index) {
     const struct task *task = task_at(engine, index);
     struct record record = {0};
     persist_task_key(engine, &record, task);

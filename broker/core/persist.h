@@ -22,8 +22,10 @@ void persist_session_delete(struct engine *engine, uint32_t session);
 void persist_sessions_due(struct engine *engine);
 void persist_host(struct engine *engine, uint32_t host);
 void persist_host_delete(struct engine *engine, uint32_t host);
-void persist_task(struct engine *engine, uint32_t task);
-void persist_task_delete(struct engine *engine, uint32_t task);
+/* The two on the hot path: persist_task() and persist_task_delete() in hot.h look first whether
+ * anything is kept at all. */
+void persist_task_now(struct engine *engine, uint32_t task);
+void persist_task_delete_now(struct engine *engine, uint32_t task);
 
 /* Takes one record of the scan in. PROTOCOL: unknown or damaged, nothing changed. */
 wherry_err persist_restore(struct engine *engine, const struct record *record);

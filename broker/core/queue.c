@@ -5,8 +5,7 @@
  * queue_uncount(). */
 #include "broker/core/queue.h"
 
-#include "broker/core/persist.h"
-#include "broker/core/state.h"
+#include "broker/core/hot.h"
 #include "common/name.h"
 
 #include <stdlib.h>
@@ -57,31 +56,12 @@ void queue_fini(struct queue *queue) {
     queue->name = (struct span){NULL, 0};
 }
 
-bool queue_has_room(const struct queue *queue, uint64_t size) {
-    uint64_t items_max = queue->items_max + (PLANTED(PLANT_BOUND_OFF_BY_ONE) ? 1 : 0);
-    return queue->depth + queue->reserved < items_max &&
-           queue->depth_bytes + queue->reserved_bytes + size <= queue->bytes_max;
-}
-
-bool queue_never_fits(const struct queue *queue, uint64_t size) {
-    return size > queue->bytes_max;
-}
-
 void queue_count(struct engine *engine, uint32_t index, uint32_t size) {
-    struct queue *queue = queue_at(engine, index);
-    queue->depth++;
-    queue->depth_bytes += size;
-    engine->counts.ready++;
+    hot_count(engine, queue_at(engine, index), size);
 }
 
 void queue_uncount(struct engine *engine, uint32_t index, uint32_t size) {
-    struct queue *queue = queue_at(engine, index);
-    queue->depth--;
-    queue->depth_bytes -= size;
-    engine->counts.ready--;
-    if (queue->putters.count > 0 && !PLANTED(PLANT_LOST_WAKEUP)) {
-        queue_wake(engine, index);
-    }
+    hot_uncount(engine, queue_at(engine, index), size);
 }
 
 void queue_wake(struct engine *engine, uint32_t index) {

@@ -12,6 +12,7 @@
 #include "broker/core/list.h"
 #include "broker/core/event.h"
 #include "common/bytes.h"
+#include "common/plant.h"
 
 struct engine;
 
@@ -50,9 +51,15 @@ uint32_t queue_find(const struct engine *engine, struct span name);
 uint32_t queue_intern(struct engine *engine, struct span name, wherry_err *err);
 
 /* True if a put of `size` bytes keeps the bounds. */
-bool queue_has_room(const struct queue *queue, uint64_t size);
+static inline bool queue_has_room(const struct queue *queue, uint64_t size) {
+    uint64_t items_max = queue->items_max + (PLANTED(PLANT_BOUND_OFF_BY_ONE) ? 1 : 0);
+    return queue->depth + queue->reserved < items_max &&
+           queue->depth_bytes + queue->reserved_bytes + size <= queue->bytes_max;
+}
 /* True if it never could. */
-bool queue_never_fits(const struct queue *queue, uint64_t size);
+static inline bool queue_never_fits(const struct queue *queue, uint64_t size) {
+    return size > queue->bytes_max;
+}
 
 void queue_count(struct engine *engine, uint32_t queue, uint32_t size); /* one more */
 void queue_uncount(struct engine *engine, uint32_t queue,

@@ -7,19 +7,28 @@
  * the credit does not allow stays in the list; the next ACK with more credit takes it up. */
 #include "broker/core/result.h"
 
-#include "broker/core/persist.h"
-#include "broker/core/state.h"
+#include "broker/core/hot.h"
 
 #include <string.h>
 
 static struct span result_failure(const struct engine *engine, uint32_t index) {
-    const struct cold *cold = cold_find(engine, index);
-    return cold == NULL ? (struct span){NULL, 0} : bytes_span(&cold->failure);
+    if ((task_at(engine, index)->flags & TASK_COLD) == 0) {
+        return (struct span){NULL, 0};
+    }
+    return bytes_span(&cold_find(engine, index)->failure);
+}
+
+static inline uint64_t result_cost_of(const struct engine *engine, uint32_t index) {
+    const struct task *task = task_at(engine, index);
+    uint64_t size = task->payload_size;
+    if ((task->flags & TASK_COLD) != 0) {
+        size += result_failure(engine, index).size;
+    }
+    return size + RESULT_OVERHEAD;
 }
 
 uint64_t result_cost(const struct engine *engine, uint32_t index) {
-    return task_at(engine, index)->payload_size + result_failure(engine, index).size +
-           RESULT_OVERHEAD;
+    return result_cost_of(engine, index);
 }
 
 void result_answer(struct engine *engine, route_id route, uint64_t call, uint32_t index) {
@@ -43,26 +52,18 @@ static void result_answer_waiters(struct engine *engine, uint32_t index) {
     }
 }
 
-static void result_count(struct engine *engine, const struct task *task) {
-    struct queue *queue = queue_at(engine, lane_at(engine, task->lane)->queue);
-    switch ((enum wire_status)task->status) {
-    case WIRE_DONE:
+static void result_count(struct engine *engine, struct queue *queue, const struct task *task) {
+    if (task->status == WIRE_DONE) {
         engine->counts.done++;
         queue->done++;
-        return;
-    case WIRE_CANCELLED:
+    } else if (task->status == WIRE_CANCELLED) {
         engine->counts.cancelled++;
-        return;
-    case WIRE_LOST:
+    } else if (task->status == WIRE_LOST) {
         engine->counts.lost++;
         queue->failed++;
-        return;
-    case WIRE_FAILED:
-    case WIRE_EXPIRED:
-    case WIRE_TRY_AGAIN:
+    } else {
         engine->counts.failed++;
         queue->failed++;
-        return;
     }
 }
 
@@ -74,28 +75,24 @@ static uint64_t result_ttl_ms(const struct engine *engine, const struct task *ta
     return ttl > INT64_MAX / 4 ? INT64_MAX / 4 : ttl;
 }
 
-static void result_count_kept(struct engine *engine, uint32_t index) {
-    engine->counts.results_kept++;
-    engine->counts.results_bytes += result_cost(engine, index);
-}
-
 /* Ends the record; its result is needed no longer. */
-static void result_drop(struct engine *engine, uint32_t index) {
+static void result_drop(struct engine *engine, const struct home *home, uint32_t index) {
     engine->counts.results_kept--;
-    engine->counts.results_bytes -= result_cost(engine, index);
+    engine->counts.results_bytes -= result_cost_of(engine, index);
     persist_task_delete(engine, index);
-    task_drop(engine, index);
+    task_drop(engine, home, index);
 }
 
-static void result_append(struct engine *engine, uint32_t index) {
+static void result_append(struct engine *engine, struct stream *stream, uint32_t index) {
     struct task *task = task_at(engine, index);
-    struct stream *stream = stream_at(engine, task->stream);
     task->state = TASK_RESULT;
     tasks_append(engine, &stream->results, index);
     if (stream->unsent == 0) {
         stream->unsent = index;
     }
-    stream_flush(engine, task->stream);
+    if (!stream->flush_due) {
+        stream_flush(engine, task->stream);
+    }
 }
 
 static void result_keep(struct engine *engine, uint32_t index) {
@@ -108,41 +105,49 @@ static void result_keep(struct engine *engine, uint32_t index) {
 }
 
 /* Status and payload are set. */
-static void result_settle(struct engine *engine, uint32_t index, bool restored) {
+static void result_settle(struct engine *engine, const struct home *home, uint32_t index,
+                          bool wanted) {
     struct task *task = task_at(engine, index);
-    uint32_t flags = lane_at(engine, task->lane)->options.flags;
-    const struct session *owner = session_at(engine, stream_at(engine, task->stream)->session);
-    bool wanted = (flags & TASK_NO_RESULT) == 0 &&
-                  (restored ? (task->flags & TASK_RECEIVED) == 0 : owner->state == SESSION_LIVE);
-    bool kept = (flags & TASK_KEEP) != 0;
+    uint32_t flags = home->lane->options.flags;
+    wanted = wanted && (flags & TASK_NO_RESULT) == 0;
     task->state = TASK_KEPT;
     task->flags &= (uint16_t) ~(TASK_CANCEL | TASK_STARTED | TASK_OLD);
-    result_count_kept(engine, index);
-    if (kept) {
+    engine->counts.results_kept++;
+    engine->counts.results_bytes += result_cost_of(engine, index);
+    if ((flags & TASK_KEEP) != 0) {
         result_keep(engine, index);
-    }
-    if (!wanted && !kept) {
-        result_drop(engine, index);
+    } else if (!wanted) {
+        result_drop(engine, home, index);
         return;
     }
     if (wanted) {
-        result_append(engine, index);
-    }
-    if (!restored) {
-        persist_task(engine, index);
+        result_append(engine, home->stream, index);
     }
 }
 
-void result_finish(struct engine *engine, uint32_t index, uint32_t status, struct payload payload) {
+void result_finish_home(struct engine *engine, const struct home *home, uint32_t index,
+                        uint32_t status, struct payload payload) {
     struct task *task = task_at(engine, index);
-    task_set_payload(engine, index, payload.handle, payload.size);
+    hot_free_payload(engine, task->payload, task->payload_size);
+    task->payload = payload.handle;
+    task->payload_size = payload.size;
     task->status = (uint8_t)status;
-    result_count(engine, task);
+    result_count(engine, home->queue, task);
     if ((task->flags & TASK_COLD) != 0) {
         timer_stop(&engine->mono, &cold_find(engine, index)->timer);
         result_answer_waiters(engine, index);
     }
-    result_settle(engine, index, false);
+    result_settle(engine, home, index,
+                  session_at(engine, home->stream->session)->state == SESSION_LIVE);
+    if (engine->config.keeps && task->state != TASK_FREE) {
+        persist_task_now(engine, index);
+    }
+}
+
+void result_finish(struct engine *engine, uint32_t index, uint32_t status, struct payload payload) {
+    struct home home = HOME_UNKNOWN;
+    home_find(engine, &home, task_at(engine, index));
+    result_finish_home(engine, &home, index, status, payload);
 }
 
 void result_fail(struct engine *engine, uint32_t index, uint32_t status,
@@ -153,7 +158,10 @@ void result_fail(struct engine *engine, uint32_t index, uint32_t status,
 }
 
 void result_restore(struct engine *engine, uint32_t index) {
-    result_settle(engine, index, true);
+    const struct task *task = task_at(engine, index);
+    struct home home = HOME_UNKNOWN;
+    home_find(engine, &home, task);
+    result_settle(engine, &home, index, (task->flags & TASK_RECEIVED) == 0);
 }
 
 /* ---- to the client -------------------------------------------------------------------------- */
@@ -239,9 +247,8 @@ void result_credit(struct engine *engine, uint32_t index, uint64_t credit) {
 }
 
 /* Out of its stream's list. */
-static void result_unlink(struct engine *engine, uint32_t index) {
+static void result_unlink(struct engine *engine, struct stream *stream, uint32_t index) {
     struct task *task = task_at(engine, index);
-    struct stream *stream = stream_at(engine, task->stream);
     if (stream->unsent == index) {
         stream->unsent = task->links.next;
     }
@@ -249,25 +256,30 @@ static void result_unlink(struct engine *engine, uint32_t index) {
     task->state = TASK_KEPT;
 }
 
-static void result_let_go(struct engine *engine, uint32_t index) {
-    struct task *task = task_at(engine, index);
-    result_unlink(engine, index);
-    if ((lane_at(engine, task->lane)->options.flags & TASK_KEEP) == 0) {
-        result_drop(engine, index);
+static void result_let_go(struct engine *engine, const struct home *home, uint32_t index) {
+    result_unlink(engine, home->stream, index);
+    if ((home->lane->options.flags & TASK_KEEP) == 0) {
+        result_drop(engine, home, index);
     } else {
-        task->flags |= TASK_RECEIVED;
+        task_at(engine, index)->flags |= TASK_RECEIVED;
     }
 }
 
-static void result_receive_chunk(struct engine *engine, uint32_t stream_index, uint64_t first,
+/* Numbers of one chunk. The chunk goes with its last entry. */
+static void result_receive_chunk(struct engine *engine, struct stream *stream, uint64_t first,
                                  uint64_t last) {
-    for (uint64_t number = first; number <= last; number++) {
-        const struct stream *stream = stream_at(engine, stream_index);
-        uint32_t entry = stream_entry(stream, number);
-        if (entry != 0 && (entry & INDEX_WAITER) == 0 &&
-            task_at(engine, entry)->state == TASK_RESULT) {
-            result_let_go(engine, entry);
+    const struct index_chunk *chunk = index_find(&stream->index, first >> INDEX_BITS);
+    uint32_t live = chunk == NULL ? 0 : chunk->live;
+    struct home home = HOME_UNKNOWN;
+    for (uint64_t number = first; number <= last && live > 0; number++) {
+        uint32_t entry = chunk->entries[number & (INDEX_CHUNK - 1)];
+        if (entry == 0 || (entry & INDEX_WAITER) != 0 ||
+            task_at(engine, entry)->state != TASK_RESULT) {
+            continue;
         }
+        home_find(engine, &home, task_at(engine, entry));
+        result_let_go(engine, &home, entry);
+        live = live == 1 ? 0 : chunk->live;
     }
 }
 
@@ -286,7 +298,7 @@ static void result_receive_wide(struct engine *engine, uint32_t stream_index, ui
     for (uint32_t i = 0; i < count; i++) {
         uint64_t low = chunks[i] > first ? chunks[i] : first;
         uint64_t high = chunks[i] + INDEX_CHUNK - 1 < last ? chunks[i] + INDEX_CHUNK - 1 : last;
-        result_receive_chunk(engine, stream_index, low, high);
+        result_receive_chunk(engine, stream_at(engine, stream_index), low, high);
     }
 }
 
@@ -304,9 +316,7 @@ void result_receive(struct engine *engine, uint32_t index, const struct wire_run
     for (uint64_t first = run->first; first <= last;) {
         uint64_t end = first | (INDEX_CHUNK - 1);
         end = end < last ? end : last;
-        if (index_find(&stream_at(engine, index)->index, first >> INDEX_BITS) != NULL) {
-            result_receive_chunk(engine, index, first, end);
-        }
+        result_receive_chunk(engine, stream_at(engine, index), first, end);
         first = end + 1;
     }
 }
@@ -314,16 +324,21 @@ void result_receive(struct engine *engine, uint32_t index, const struct wire_run
 uint32_t result_purge(struct engine *engine, uint32_t stream_index, uint32_t units) {
     uint32_t used = 0;
     for (; used < units && stream_at(engine, stream_index)->results.head != 0; used++) {
-        result_let_go(engine, stream_at(engine, stream_index)->results.head);
+        struct home home = HOME_UNKNOWN;
+        uint32_t index = stream_at(engine, stream_index)->results.head;
+        home_find(engine, &home, task_at(engine, index));
+        result_let_go(engine, &home, index);
     }
     return used;
 }
 
 void result_expire(struct engine *engine, uint32_t index) {
     struct task *task = task_at(engine, index);
+    struct home home = HOME_UNKNOWN;
+    home_find(engine, &home, task);
     cold_find(engine, index)->ttl = 0;
     if (task->state == TASK_RESULT) {
-        result_unlink(engine, index);
+        result_unlink(engine, home.stream, index);
     }
-    result_drop(engine, index);
+    result_drop(engine, &home, index);
 }

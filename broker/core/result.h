@@ -12,11 +12,15 @@
 #include "broker/core/event.h"
 
 struct engine;
+struct home;
 
 enum { RESULT_OVERHEAD = 48 }; /* bytes a kept result counts beyond its payload */
 
 /* The task stands in no list and has no token. Takes the payload. */
 void result_finish(struct engine *engine, uint32_t task, uint32_t status, struct payload payload);
+/* The same for one whose home is known. */
+void result_finish_home(struct engine *engine, const struct home *home, uint32_t task,
+                        uint32_t status, struct payload payload);
 /* The engine itself says how it ended. */
 void result_fail(struct engine *engine, uint32_t task, uint32_t status,
                  const struct wire_failure *failure);

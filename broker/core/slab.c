@@ -8,7 +8,6 @@
 #include "common/check.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { SLAB_CHUNKS = 8 };
 
@@ -36,30 +35,12 @@ static void slab_grow(struct slab *slab) {
     slab->chunks[slab->chunk_count++] = chunk;
 }
 
-uint32_t slab_take(struct slab *slab) {
-    slab->live++;
-    uint32_t index = slab->free_head;
-    if (index != 0) {
-        uint32_t *record = slab_at(slab, index);
-        slab->free_head = *record;
-        *record = 0;
-        return index;
-    }
-    index = ++slab->used;
+uint32_t slab_take_fresh(struct slab *slab) {
+    uint32_t index = ++slab->used;
     if (index >> slab->shift >= slab->chunk_count) {
         slab_grow(slab);
     }
     return index;
-}
-
-void slab_free(struct slab *slab, uint32_t index) {
-    uint32_t *record = slab_at(slab, index);
-    if (!slab->raw) {
-        memset(record, 0, slab->record_size);
-    }
-    *record = slab->free_head;
-    slab->free_head = index;
-    slab->live--;
 }
 
 uint64_t slab_memory_bytes(const struct slab *slab) {

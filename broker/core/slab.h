@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 struct slab { /* private but for `live` */
     uint8_t **chunks;
@@ -29,10 +30,6 @@ struct slab { /* private but for `live` */
 void slab_init(struct slab *slab, uint32_t record_size, uint32_t shift);
 void slab_fini(struct slab *slab);
 
-/* A zeroed record (of a raw slab: any bytes). Lowest fresh index, or the one freed last. */
-uint32_t slab_take(struct slab *slab);
-void slab_free(struct slab *slab, uint32_t index);
-
 /* True if `index` was ever handed out: says that slab_at() may look, not that the record is in use.
  */
 static inline bool slab_holds(const struct slab *slab, uint32_t index) {
@@ -42,6 +39,32 @@ static inline bool slab_holds(const struct slab *slab, uint32_t index) {
 static inline void *slab_at(const struct slab *slab, uint32_t index) {
     uint32_t at = index & ((1u << slab->shift) - 1);
     return slab->chunks[index >> slab->shift] + (uint64_t)at * slab->record_size;
+}
+
+/* A record that was never handed out; for slab_take(). */
+uint32_t slab_take_fresh(struct slab *slab);
+
+/* A zeroed record (of a raw slab: any bytes). The one freed last, or the lowest fresh index. */
+static inline uint32_t slab_take(struct slab *slab) {
+    slab->live++;
+    uint32_t index = slab->free_head;
+    if (index == 0) {
+        return slab_take_fresh(slab);
+    }
+    uint32_t *record = slab_at(slab, index);
+    slab->free_head = *record;
+    *record = 0;
+    return index;
+}
+
+static inline void slab_free(struct slab *slab, uint32_t index) {
+    uint32_t *record = slab_at(slab, index);
+    if (!slab->raw) {
+        memset(record, 0, slab->record_size);
+    }
+    *record = slab->free_head;
+    slab->free_head = index;
+    slab->live--;
 }
 
 uint64_t slab_memory_bytes(const struct slab *slab);

@@ -9,14 +9,14 @@
  * again. */
 #include "broker/core/submit.h"
 
-#include "broker/core/persist.h"
 #include "broker/core/putter.h"
-#include "broker/core/state.h"
+#include "broker/core/hot.h"
 
 struct batch { /* one SUBMIT while its items are taken in */
     uint32_t session;
     uint32_t stream;
     uint32_t lane;
+    struct home home;
     const struct event_submit *submit;
     wherry_err err; /* not OK: every new item is refused so */
     const char *why;
@@ -95,21 +95,33 @@ static const char *submit_words(uint32_t err) {
 
 /* ---- accepting ------------------------------------------------------------------------------ */
 
-uint32_t submit_make_task(struct engine *engine, const struct submit_task *from) {
+static inline uint32_t submit_make(struct engine *engine, const struct home *home, uint64_t number,
+                                   uint64_t arrival, struct payload payload) {
     uint32_t index = slab_take(&engine->tasks);
     struct task *task = task_at(engine, index);
-    struct stream *stream = stream_at(engine, from->stream);
-    *task = (struct task){.stream = from->stream,
-                          .lane = (uint16_t)from->lane,
-                          .payload = from->payload.handle,
-                          .payload_size = from->payload.size,
-                          .state = TASK_MOVING};
-    task_set_number(task, from->number);
-    task_set_arrival(task, from->arrival);
-    stream->tasks++;
-    lane_at(engine, from->lane)->tasks++;
-    stream_set_entry(engine, stream, from->number, index);
+    task->stream =
+        home->stream_index; /* one by one: a compound literal is built on the stack first */
+    task_set_number(task, number);
+    task_set_arrival(task, arrival);
+    task_set_counter(task, 0);
+    task->lane = (uint16_t)home->lane_index;
+    task->payload = payload.handle;
+    task->payload_size = payload.size;
+    task->links = (struct links){0, 0};
+    task->state = TASK_MOVING;
+    task->status = 0;
+    task->flags = 0;
+    home->stream->tasks++;
+    home->lane->tasks++;
+    hot_set_entry(engine, home->stream, number, index);
     return index;
+}
+
+uint32_t submit_make_task(struct engine *engine, const struct submit_task *from) {
+    struct home home = HOME_UNKNOWN;
+    struct task names = {.stream = from->stream, .lane = (uint16_t)from->lane};
+    home_find(engine, &home, &names);
+    return submit_make(engine, &home, from->number, from->arrival, from->payload);
 }
 
 /* A resubmission is older than this epoch; one that may run once only is not started on a guess. */
@@ -127,27 +139,30 @@ static void submit_take_origin(struct engine *engine, uint32_t index, struct tas
     }
 }
 
-void submit_accept(struct engine *engine, uint32_t lane, uint32_t stream_index,
-                   const struct event_submit_item *item) {
-    struct submit_task from = {.stream = stream_index,
-                               .lane = lane,
-                               .number = item->number,
-                               .arrival = engine->next_arrival++,
-                               .payload = item->payload};
-    uint32_t index = submit_make_task(engine, &from);
-    struct stream *stream = stream_at(engine, stream_index);
-    runs_add(&stream->answers.accepted, item->number);
-    runs_add(&stream->pending, item->number);
+static void submit_accept_home(struct engine *engine, const struct home *home,
+                               const struct event_submit_item *item) {
+    uint32_t index = submit_make(engine, home, item->number, engine->next_arrival++, item->payload);
+    runs_add(&home->stream->answers.accepted, item->number);
+    runs_add(&home->stream->pending, item->number);
     engine->counts.submitted++;
     bool again = item->has_origin && cold_find_origin(engine, item->origin) == 0;
-    if (!again) {
-        lane_append(engine, index);
-        persist_task(engine, index);
-        return;
+    if (again) {
+        submit_take_origin(engine, index, item->origin);
+    } else {
+        hot_append(engine, home, index);
     }
-    submit_take_origin(engine, index, item->origin);
     persist_task(engine, index);
-    grace_match(engine, index);
+    if (again) {
+        grace_match(engine, index);
+    }
+}
+
+void submit_accept(struct engine *engine, uint32_t lane, uint32_t stream,
+                   const struct event_submit_item *item) {
+    struct home home = HOME_UNKNOWN;
+    struct task names = {.stream = stream, .lane = (uint16_t)lane};
+    home_find(engine, &home, &names);
+    submit_accept_home(engine, &home, item);
 }
 
 /* ---- items ---------------------------------------------------------------------------------- */
@@ -155,7 +170,7 @@ void submit_accept(struct engine *engine, uint32_t lane, uint32_t stream_index,
 /* OK, or why this new item cannot be taken, now or at all. */
 static wherry_err submit_admissible(struct engine *engine, const struct batch *batch,
                                     const struct event_submit_item *item, const char **why) {
-    const struct queue *queue = queue_at(engine, lane_at(engine, batch->lane)->queue);
+    const struct queue *queue = batch->home.queue;
     if (item->payload.size > engine->config.payload_max) {
         *why = "larger than the broker's payload limit";
         return WHERRY_E_TOO_LARGE;
@@ -188,7 +203,7 @@ static void submit_new(struct engine *engine, const struct batch *batch,
         err = submit_admissible(engine, batch, item, &why);
     }
     if (err == WHERRY_OK) {
-        submit_accept(engine, batch->lane, batch->stream, item);
+        submit_accept_home(engine, &batch->home, item);
     } else if (err == WHERRY_E_BUSY && batch->submit->wait_ms != 0) {
         struct putter_place where = {batch->session, batch->stream, batch->lane,
                                      batch->submit->wait_ms};
@@ -315,6 +330,10 @@ void submit_receive(struct engine *engine, uint32_t session, const struct event_
     }
     submit_acknowledge(engine, batch.stream, submit->acked);
     submit_find_lane(engine, &batch);
+    if (batch.err == WHERRY_OK) {
+        struct task names = {.stream = batch.stream, .lane = (uint16_t)batch.lane};
+        home_find(engine, &batch.home, &names);
+    }
     if (batch.err == WHERRY_OK && engine->draining) {
         batch.err = WHERRY_E_DRAINING;
         batch.why = "the broker is going down";

@@ -2,7 +2,7 @@
  *
  * Task: identity and end of the hot record; see task.h. What happens to it in between is spread
  * over the modules of its states: lane, attempt, result. */
-#include "broker/core/state.h"
+#include "broker/core/hot.h"
 
 struct task_id task_id_of(const struct engine *engine, uint32_t index) {
     const struct task *task = task_at(engine, index);
@@ -41,25 +41,23 @@ uint32_t task_find(const struct engine *engine, struct task_id id) {
 
 void task_set_payload(struct engine *engine, uint32_t index, uint32_t handle, uint32_t size) {
     struct task *task = task_at(engine, index);
-    engine_free_payload(engine, (struct payload){task->payload, task->payload_size});
+    hot_free_payload(engine, task->payload, task->payload_size);
     task->payload = handle;
     task->payload_size = size;
 }
 
-void task_drop(struct engine *engine, uint32_t index) {
+void task_drop(struct engine *engine, const struct home *home, uint32_t index) {
     struct task *task = task_at(engine, index);
-    struct stream *stream = stream_at(engine, task->stream);
-    uint32_t stream_index = task->stream;
-    engine_free_payload(engine, (struct payload){task->payload, task->payload_size});
-    stream_set_entry(engine, stream, task_number(task), 0);
+    struct stream *stream = home->stream;
+    hot_free_payload(engine, task->payload, task->payload_size);
+    hot_clear_entry(engine, stream, task_number(task));
     if ((task->flags & TASK_COLD) != 0) {
         cold_drop(engine, index);
     }
-    lane_at(engine, task->lane)->tasks--;
-    stream->tasks--;
+    home->lane->tasks--;
     task->state = TASK_FREE;
     slab_free(&engine->tasks, index);
-    if (stream->tasks == 0) {
-        sessions_settle(engine, stream_at(engine, stream_index)->session);
+    if (--stream->tasks == 0) {
+        sessions_settle(engine, stream->session);
     }
 }

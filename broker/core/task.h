@@ -19,6 +19,7 @@
 #include "common/id.h"
 
 struct engine;
+struct home;
 
 enum task_state {
     TASK_FREE = 0,
@@ -120,7 +121,7 @@ uint32_t task_find(const struct engine *engine, struct task_id id);
 
 /* Ends the record: payload, index entry, cold record. It must stand in no list. Its answer stays
  * remembered by its stream. */
-void task_drop(struct engine *engine, uint32_t index);
+void task_drop(struct engine *engine, const struct home *home, uint32_t index);
 /* Replaces the payload by another (a result, or nothing); the old one is freed. */
 void task_set_payload(struct engine *engine, uint32_t index, uint32_t handle, uint32_t size);
 
