@@ -180,7 +180,7 @@ int main(int argc, char **argv) {
     double plain_seconds = now_s() - start;
 
     print_top(&answer);
-    printf("%zu files, %.1f MB, %" PRIu64 " words: %.2f s, %.0f tasks/s, %" PRIu64 " retries\n",
+    printf("%zu files, %.1f MB, %" PRIu64 " words: %.2f s, %.0f tasks/s, retries: %" PRIu64 "\n",
            corpus.count, (double)corpus.bytes / 1e6, answer.total, seconds,
            (double)corpus.count / seconds, repeated);
     bool right = words_equal(&answer, &plain);

@@ -72,8 +72,8 @@ computing_process() {
     done < <(processes)
 }
 
-# A process dies by SIGKILL, as if the kernel were short of memory. If it died just between two tasks,
-# nothing had to be repeated and there is nothing to see: then another one dies.
+# A process dies by SIGKILL, as if the kernel were short of memory. If it died just between two
+# tasks, nothing had to be repeated and there is nothing to see: then another one dies.
 kill_one() {
     local victim
     while alive "$client"; do
@@ -90,7 +90,7 @@ say "Building (the first time takes a minute or two)"
 scripts/setup.sh build
 cmake --preset release --log-level=WARNING >/dev/null
 cmake --build --preset release -j "$(nproc)" --target bin/wherry-broker bin/wherry-worker \
-    bin/wherry bin/wordcount lib/wherry-examples.so
+    bin/wherry bin/wordcount bin/hello lib/wherry-examples.so
 
 say "Starting a broker and four worker processes"
 chmod 700 "$place"
