@@ -17,6 +17,14 @@
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
+/* A hello that is due must be answered by then, also when no connection takes it. */
+static void session_hello(struct session *session) {
+    session->hello_due = session->attached && !session->closing &&
+                         session->failed != WHERRY_E_REFUSED &&
+                         session->failed != WHERRY_E_PROTOCOL;
+    session->hello_by_us = session->hello_due ? session->now_us + SESSION_HELLO_US : INT64_MAX;
+}
+
 void session_identify(struct session *session) {
     do {
         session->ops.random(session->context, &session->id, sizeof session->id);
@@ -24,7 +32,7 @@ void session_identify(struct session *session) {
     session->ops.random(session->context, session->secret, sizeof session->secret);
     session->established = false;
     session->connected = false;
-    session->hello_due = session->attached;
+    session_hello(session);
 }
 
 struct session *session_create(const struct session_options *options, const struct session_ops *ops,
@@ -199,12 +207,10 @@ void session_opened(struct session *session, int64_t now_us) {
     }
     session->attached = true;
     session->connected = false;
-    session->hello_due = !session->closing && session->failed != WHERRY_E_REFUSED &&
-                         session->failed != WHERRY_E_PROTOCOL;
+    session_hello(session);
     session->reopen = false;
     session->beat_due = false;
     session->beats_unanswered = 0;
-    session->hello_by_us = INT64_MAX;
 }
 
 bool session_wants_reopen(const struct session *session) {
@@ -277,7 +283,6 @@ static void output_hello(struct session *session, struct wire_out *out) {
     wire_hello_begin(out, &hello, 0, 0);
     wire_hello_end(out);
     session->hello_due = false;
-    session->hello_by_us = session->now_us + SESSION_HELLO_US;
 }
 
 static bool output_ack_due(const struct session *session) {

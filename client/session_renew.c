@@ -162,8 +162,6 @@ void session_lost(struct session *session, const struct wire_session_lost *lost)
     renewal_run(session, renewal);
     free(renewal);
     session_settle_more(session);
-    session->connected = false;
-    session->hello_due = true;
 }
 
 /* ---- the end of everything ------------------------------------------------------------------ */

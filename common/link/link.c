@@ -45,6 +45,7 @@ struct link {
     int linger_ms;
     atomic_bool asleep;
     atomic_bool stopping;
+    bool sent;      /* I/O thread: since the last collect began */
     bool reopening; /* I/O thread: no socket until reopen_at_us */
     int64_t reopen_at_us;
 };
@@ -82,6 +83,7 @@ static bool link_drain(struct link *link) {
 }
 
 static void link_collect(struct link *link) {
+    link->sent = false;
     if (link_ready(link)) {
         link->ops.collect(link->context, link);
     }
@@ -136,7 +138,8 @@ static void link_poll(struct link *link, long timeout_ms) {
     }
 }
 
-/* One turn: receive, tell the time, send; sleep only when there is nothing to do. */
+/* One turn: receive, tell the time, send; sleep only when there is nothing to do. What was sent may
+ * have set a deadline, so that tick is asked again before any sleep. */
 static void link_turn(struct link *link) {
     bool some = link_drain(link);
     int64_t now_us = clock_mono_us();
@@ -150,7 +153,7 @@ static void link_turn(struct link *link) {
     }
     atomic_store(&link->asleep, true);
     link_collect(link);
-    if (!atomic_load(&link->stopping)) {
+    if (!link->sent && !atomic_load(&link->stopping)) {
         link_poll(link, link_poll_ms(link, wake_us, now_us));
     }
     atomic_store(&link->asleep, false);
@@ -283,11 +286,15 @@ bool link_ready(struct link *link) {
 }
 
 bool link_send(struct link *link, struct wire_out *message) {
-    return link_ready(link) && link_socket_send(&link->socket, NULL, message);
+    bool taken = link_ready(link) && link_socket_send(&link->socket, NULL, message);
+    link->sent = link->sent || taken;
+    return taken;
 }
 
 bool link_send_lent(struct link *link, const struct wire_part *body, struct wire_out *message) {
-    return link_ready(link) && link_socket_send(&link->socket, body, message);
+    bool taken = link_ready(link) && link_socket_send(&link->socket, body, message);
+    link->sent = link->sent || taken;
+    return taken;
 }
 
 bool link_take(struct link *link, int frame, struct wire_part *out) {

@@ -5,10 +5,11 @@
  *
  *     callers ── encode under their own short mutex ──> open buffer
  *        └── link_wake() only if the buffer was empty and the thread sleeps
- *     I/O thread: loop { ops.collect: swap buffers, link_send(); drain input: ops.received; ops.tick }
+ *     I/O thread: loop { ops.collect: swap buffers, link_send(); drain input: ops.received;
+ *     ops.tick }
  *
- * The I/O thread alone owns the socket (a shared ZMQ_FD loses wake-ups, docs/architecture.md). Plain
- * libzmq, a private context; the thread blocks all signals.
+ * The I/O thread alone owns the socket (a shared ZMQ_FD loses wake-ups, docs/architecture.md).
+ * Plain libzmq, a private context; the thread blocks all signals.
  *
  * Every reopening makes a new socket with a fresh routing id, linger 0; several addresses are tried
  * in turn. libzmq does not report a lost connection without draft calls: silence is judged by the
@@ -44,8 +45,9 @@ wherry_err link_open(const char *addresses, const struct link_options *options,
 /* Any thread: see that collect runs soon. One eventfd write, and only if the I/O thread sleeps. */
 void link_wake(struct link *link);
 
-/* I/O thread only. Takes the message: body is copied or moved, parts are sent in place. Never blocks;
- * false: the high-water mark is reached, nothing was taken; try again in a later collect. */
+/* I/O thread only. Takes the message: body is copied or moved, parts are sent in place. Never
+ * blocks; false: the high-water mark is reached, nothing was taken; try again in a later
+ * collect. */
 bool link_send(struct link *link, struct wire_out *message);
 
 /* I/O thread only: whether link_send would take a message now. */
@@ -55,15 +57,17 @@ bool link_ready(struct link *link);
 bool link_send_lent(struct link *link, const struct wire_part *body, struct wire_out *message);
 
 /* Inside ops.received only: moves a frame (1 …) of the message out of it, so that a large payload
- * need not be copied; out->release must be called once, on any thread, also after link_close. False:
- * no memory or no such frame. The message's span of that frame stays valid until the release. */
+ * need not be copied; out->release must be called once, on any thread, also after link_close.
+ * False: no memory or no such frame. The message's span of that frame stays valid until the
+ * release. */
 bool link_take(struct link *link, int frame, struct wire_part *out);
 
-/* I/O thread only: drop the connection and open a new one after `delay_us` (≥ 0) at the next address.
- * While that is under way another call changes nothing. */
+/* I/O thread only: drop the connection and open a new one after `delay_us` (≥ 0) at the next
+ * address. While that is under way another call changes nothing. */
 void link_reopen(struct link *link, int64_t delay_us);
 
-/* Any thread but the I/O thread: joins it and closes the socket; what was sent gets `linger_ms` to leave. */
+/* Any thread but the I/O thread: joins it and closes the socket; what was sent gets `linger_ms` to
+ * leave. */
 void link_close(struct link **link, int linger_ms);
 
 /* The same, but the link can still be waked (in vain) by other threads until link_close. */

@@ -3,8 +3,9 @@
  * The DEALER and its frames; see socket.h.
  *
  * ZMQ_IMMEDIATE: messages wait here and not in a pipe without a connection, so that libzmq's own
- * reconnecting never delivers old messages in front of a hello. The routing id stays empty: a ROUTER
- * then numbers every connection afresh, and nobody can take another's route (reliability.md §2.2).
+ * reconnecting never delivers old messages in front of a hello. The routing id stays empty: a
+ * ROUTER then numbers every connection afresh, and nobody can take another's route (reliability.md
+ * §2.2).
  *
  * A message that meets the high-water mark is kept as `held`: libzmq checks the mark at a message's
  * first frame only, so that a message is held whole or not at all.
@@ -152,7 +153,8 @@ static bool link_socket_part(zmq_msg_t *frame, const struct wire_part *part) {
                              part->hint) == 0;
 }
 
-/* Out of memory here ends like a lost message: the connection above repeats what is not answered. */
+/* Out of memory here ends like a lost message: the connection above repeats what is not
+ * answered. */
 static bool link_socket_add(struct link_socket *socket, bool whole, const struct wire_part *part) {
     if (whole && link_socket_part(&socket->held[socket->held_count], part)) {
         socket->held_count++;
