@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The inside of an async: the owner of one submitted call, of one whole map, or of the question after
- * a task that was submitted elsewhere.
+ * The inside of an async: the owner of one submitted call, of one whole map, or of the question
+ * after a task that was submitted elsewhere.
  *
  *     word:  done · waited · accepted · released · callback · held
  *

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Where asyncs come from: chunks that are never given back before the connection is, so that a late
- * futex wake-up on a released one hits nothing. Taken under the mutex from a private list; given back
- * from any thread onto a stack without a lock, which the next taker empties as a whole (so that the
- * ABA problem of popping cannot arise). */
+ * futex wake-up on a released one hits nothing. Taken under the mutex from a private list; given
+ * back from any thread onto a stack without a lock, which the next taker empties as a whole (so
+ * that the ABA problem of popping cannot arise). */
 #include "client/async_internal.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Waiting for an async. A get with a time-out asks the broker shortly before its end why the task is
- * not done, so that the time-out can say it without lasting longer. */
+ * Waiting for an async. A get with a time-out asks the broker shortly before its end why the task
+ * is not done, so that the time-out can say it without lasting longer. */
 #include "client/async_internal.h"
 #include "client/map.h"
 #include "client/question.h"

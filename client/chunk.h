@@ -14,7 +14,8 @@ size_t chunk_size_rule(size_t count, size_t processes);
 wherry_err chunk_encode(struct bytes *out, struct span items, size_t count,
                         const wherry_value *kwargs, bool starmap);
 
-/* Checks that a chunk's result is a list of `count` values and strips its head; false: it is not. */
+/* Checks that a chunk's result is a list of `count` values and strips its head; false: it is
+ * not. */
 bool chunk_result_items(struct span result, size_t count, struct span *out);
 /* Appends the head of a list of `count` items. */
 bool chunk_list_head(struct bytes *out, size_t count);

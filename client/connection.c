@@ -2,8 +2,9 @@
  *
  * A connection: the shell around the session; see connection.h.
  *
- * Results are taken in slices: the mutex is held for one message at most, and a submitter that waits
- * for it gets its turn between two. Reopening is delayed a little longer each time nobody answers. */
+ * Results are taken in slices: the mutex is held for one message at most, and a submitter that
+ * waits for it gets its turn between two. Reopening is delayed a little longer each time nobody
+ * answers. */
 #include "client/connection.h"
 
 #include "client/async.h"

@@ -2,8 +2,10 @@
  *
  * The inside of a connection: one session, one link, one mutex.
  *
- *     caller:      lock · session_submit (encodes into the open batch) · unlock · link_wake if asleep
- *     I/O thread:  receive · lock · session_input: owners are told · unlock · collect: session_output
+ *     caller:      lock · session_submit (encodes into the open batch) · unlock · link_wake if
+ *                  asleep
+ *     I/O thread:  receive · lock · session_input: owners are told · unlock · collect:
+ *                  session_output
  *
  * Whatever waits for the broker's word is an `owner`: an async, a chunk of a map, a question. The
  * session calls its owner with the mutex held, so that an owner only notes the outcome, sets its
@@ -74,8 +76,8 @@ void connection_wake(struct wherry_connection *connection);
 /* The session's error in words for the calling thread. Under the mutex. */
 wherry_err connection_fail(struct wherry_connection *connection, wherry_err err);
 
-/* A payload of the message being received, for later: small ones are copied, a large frame is moved.
- * False: no memory. Under the mutex. */
+/* A payload of the message being received, for later: small ones are copied, a large frame is
+ * moved. False: no memory. Under the mutex. */
 bool connection_keep(struct wherry_connection *connection, const struct session_outcome *outcome,
                      struct wire_part *out);
 

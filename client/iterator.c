@@ -2,7 +2,8 @@
  *
  * imap and imap_unordered: results one by one, items taken only so far ahead.
  *
- *     source ──take──> waiting chunk ──submit──> chunks on their way ──> ready ──> current list ──> next
+ *     source ──take──> waiting chunk ──submit──> chunks on their way ──> ready ──> current list ──>
+ *     next
  *               at most `look_ahead` items beyond what was yielded
  *
  * There is no feeder thread: whoever asks for the next result first tops up what is on its way. One

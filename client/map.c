@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * map, starmap and their async forms: items cut into chunks, each one task. The first failure to
- * arrive is the map's (Python's rule), told when all chunks are over. The chunks' results stay as they
- * came until somebody asks for the value: joining them is not the I/O thread's work. */
+ * arrive is the map's (Python's rule), told when all chunks are over. The chunks' results stay as
+ * they came until somebody asks for the value: joining them is not the I/O thread's work. */
 #include "client/map.h"
 
 #include "client/chunk.h"

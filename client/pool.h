@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The inside of a pool handle: a name, whether it takes more, and how many of its tasks are not over.
- * It lives until it is released, all its tasks are over and no iterator submits through it. */
+ * The inside of a pool handle: a name, whether it takes more, and how many of its tasks are not
+ * over. It lives until it is released, all its tasks are over and no iterator submits through
+ * it. */
 #ifndef WHERRY_CLIENT_POOL_H
 #define WHERRY_CLIENT_POOL_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Questions; see question.h. The broker keeps the deadline, too, and answers TIMEOUT; ours is for the
- * time when no broker answers at all. */
+ * Questions; see question.h. The broker keeps the deadline, too, and answers TIMEOUT; ours is for
+ * the time when no broker answers at all. */
 #include "client/question.h"
 
 #include "common/clock.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Session: what a client says to a broker and what it makes of the answers. Pure logic: no clock, no
- * socket, no thread; told `now_us`. The shell (client/connection.c) holds one mutex around every
+ * Session: what a client says to a broker and what it makes of the answers. Pure logic: no clock,
+ * no socket, no thread; told `now_us`. The shell (client/connection.c) holds one mutex around every
  * call; the simulation runs it as it is.
  *
  *     submit ──> [open batch] ──> sealed ──> in flight (≤ 4) ──> answered ──> all finished: freed
@@ -18,10 +18,10 @@
  *     ACCEPTED answered OK: the broker has it
  *     (gone)   finished: `finished` was called, or its owner was forgotten
  *
- * Rules kept here (rules.md §2): numbers per slot are consecutive; `acked` passes a number only when
- * its answer came; SESSION_LOST after a change of epoch from a broker that keeps nothing makes a new
- * session and resubmits (2.8); any other SESSION_LOST settles by id and never submits again what
- * was sent (2.3); what was sent, unanswered and cannot be settled is UNCERTAIN (2.5). */
+ * Rules kept here (rules.md §2): numbers per slot are consecutive; `acked` passes a number only
+ * when its answer came; SESSION_LOST after a change of epoch from a broker that keeps nothing makes
+ * a new session and resubmits (2.8); any other SESSION_LOST settles by id and never submits again
+ * what was sent (2.3); what was sent, unanswered and cannot be settled is UNCERTAIN (2.5). */
 #ifndef WHERRY_SESSION_H
 #define WHERRY_SESSION_H
 
@@ -54,10 +54,11 @@ struct session_ops {
     /* Exactly once for each submitted task that was not forgotten. */
     void (*finished)(void *context, void *owner, const struct session_outcome *outcome);
     /* (With accepted_if_wanted: only for tasks that session_want_accepted named.)
-     * At most once, before `finished`, when the broker has answered OK (or with the result itself). */
+     * At most once, before `finished`, when the broker has answered OK (or with the result
+     * itself). */
     void (*accepted)(void *context, void *owner);
-    /* The task was given to a restarted broker under another number: `key` stands for it from now on
-     * in cancel, forget and want_accepted. Its id, for people and for the broker, stays. */
+    /* The task was given to a restarted broker under another number: `key` stands for it from now
+     * on in cancel, forget and want_accepted. Its id, for people and for the broker, stays. */
     void (*moved)(void *context, void *owner, struct task_id key);
     /* Exactly once for each call that was not forgotten; outcome.payload is the answer's body. */
     void (*answered)(void *context, void *owner, const struct session_outcome *outcome);
@@ -96,8 +97,8 @@ void session_input(struct session *session, const struct wire_message *message, 
 /* The next message to send into `out` (cleared first); false: none. Parts carry release functions
  * that keep their batch alive and may run on any thread. */
 bool session_output(struct session *session, int64_t now_us, struct wire_out *out);
-/* The same, but frame 0 of a batch is lent instead of copied: body->data is set, and out->body empty.
- * body->data NULL: the message stands in `out` as ever. */
+/* The same, but frame 0 of a batch is lent instead of copied: body->data is set, and out->body
+ * empty. body->data NULL: the message stands in `out` as ever. */
 bool session_output_lent(struct session *session, int64_t now_us, struct wire_out *out,
                          struct wire_part *body);
 /* Whether session_output would give a message: cheap. */
@@ -109,11 +110,11 @@ bool session_wants_reopen(const struct session *session);
 
 /* ---- the caller's side ---- */
 
-/* Queue one task. payload: with `release` it is taken on OK (and released once), without it is copied
- * (at most WIRE_INLINE_MAX; larger ones must have one).
+/* Queue one task. payload: with `release` it is taken on OK (and released once), without it is
+ * copied (at most WIRE_INLINE_MAX; larger ones must have one).
  * `id`: the task's id for ever, and the key for the verbs below until `moved` tells another.
- * Returns OK; BUSY (window or unsent bytes used up: try again after session_has_room); NO_BROKER (none
- * for reconnect_limit); CLOSED; REFUSED or PROTOCOL (the broker refused this client);
+ * Returns OK; BUSY (window or unsent bytes used up: try again after session_has_room); NO_BROKER
+ * (none for reconnect_limit); CLOSED; REFUSED or PROTOCOL (the broker refused this client);
  * TOO_LARGE; LIMIT (streams); NO_MEMORY. */
 wherry_err session_submit(struct session *session, const struct session_lane *lane,
                           struct wire_part payload, void *owner, int64_t now_us,
@@ -127,8 +128,9 @@ void session_forget(struct session *session, struct task_id key); /* nobody will
  * unknown here, so that it was) and nothing will be told. */
 bool session_want_accepted(struct session *session, struct task_id key);
 
-/* Put a question. Open ones are put again after a reconnect with their remaining time (timeout_ms < 0:
- * no limit). Returns OK, LIMIT (BOUND_CALLS), NO_BROKER, CLOSED, REFUSED, PROTOCOL, NO_MEMORY. */
+/* Put a question. Open ones are put again after a reconnect with their remaining time (timeout_ms <
+ * 0: no limit). Returns OK, LIMIT (BOUND_CALLS), NO_BROKER, CLOSED, REFUSED, PROTOCOL,
+ * NO_MEMORY. */
 wherry_err session_call(struct session *session, enum wire_verb verb, struct span body,
                         int64_t timeout_ms, uint64_t thread, void *owner, int64_t now_us,
                         uint64_t *call);
@@ -142,8 +144,8 @@ void session_close(struct session *session, int64_t now_us);
 
 /* ---- looking ---- */
 
-/* Shows every open task to visit(); where it answers true, the task is cancelled. The visitor must not
- * call the session. */
+/* Shows every open task to visit(); where it answers true, the task is cancelled. The visitor must
+ * not call the session. */
 void session_each(struct session *session, bool (*visit)(void *context, void *owner),
                   void *context);
 

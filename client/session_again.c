@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Some tasks of a batch again: those unanswered after a reconnect, those whose arguments the broker
- * asks for once more (they waited at a full queue without them), and CANCEL. Rare, so that a batch is
- * simply read back and the wanted tasks are written anew; large arguments are lent, not copied. */
+ * asks for once more (they waited at a full queue without them), and CANCEL. Rare, so that a batch
+ * is simply read back and the wanted tasks are written anew; large arguments are lent, not
+ * copied. */
 #include "client/session_internal.h"
 
 bool session_keep_unanswered(const struct session_record *record) {

@@ -2,14 +2,16 @@
  *
  * Batches: what was submitted under one lane header between two sends, encoded once.
  *
- * A batch is sent without a copy: libzmq reads the very buffer that is kept for a repetition, so that
- * the buffer has a count of holders (ours, and one a frame on its way) and may be freed by libzmq's
- * thread. A repetition of a whole batch copies the head frame, because the first sending may still be
- * under way and only the copy may be patched. A repetition of some of its tasks is written anew.
+ * A batch is sent without a copy: libzmq reads the very buffer that is kept for a repetition, so
+ * that the buffer has a count of holders (ours, and one a frame on its way) and may be freed by
+ * libzmq's thread. A repetition of a whole batch copies the head frame, because the first sending
+ * may still be under way and only the copy may be patched. A repetition of some of its tasks is
+ * written anew.
  *
- * All batches stand in one list in order of submission; `send_at` is the first that waits to be sent.
- * Pacing: nothing in flight, send now; fewer than 4 unanswered, send; else the open batch grows. Small
- * batches that a change of lane has sealed do not grow any more, so more of them may fly. */
+ * All batches stand in one list in order of submission; `send_at` is the first that waits to be
+ * sent. Pacing: nothing in flight, send now; fewer than 4 unanswered, send; else the open batch
+ * grows. Small batches that a change of lane has sealed do not grow any more, so more of them may
+ * fly. */
 #include "client/session_internal.h"
 
 #include <stdlib.h>

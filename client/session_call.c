@@ -2,12 +2,13 @@
  *
  * Questions (CALL and ANSWER), and the settling of tasks by their id.
  *
- * Every question can be put twice without harm, so that after a reconnect all open ones are put again
- * under their old number; an answer to a number that is not open is late and means nothing.
+ * Every question can be put twice without harm, so that after a reconnect all open ones are put
+ * again under their old number; an answer to a number that is not open is late and means nothing.
  *
  * Settling: after a SESSION_LOST that forbids resubmission, each task that was sent is asked for by
- * its id (TASK_WAIT). What the broker answers is its outcome; "unknown" says that an accepted task's
- * result is gone, and of an unanswered one nothing for certain: UNCERTAIN (rules.md §2.3, §2.5). */
+ * its id (TASK_WAIT). What the broker answers is its outcome; "unknown" says that an accepted
+ * task's result is gone, and of an unanswered one nothing for certain: UNCERTAIN (rules.md §2.3,
+ * §2.5). */
 #include "client/session_internal.h"
 #include "common/wire/body.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What comes in. The broker's word is checked like a stranger's: numbers that were never sent and
- * messages of another session are counted as garbage and change nothing. Everything may come twice. */
+ * messages of another session are counted as garbage and change nothing. Everything may come
+ * twice. */
 #include "client/session_internal.h"
 
 #include <string.h>

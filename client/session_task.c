@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Streams and task records: (slot, number) -> record in two array look-ups. Numbers are consecutive,
- * so that chunks of 1,024 records need no hash and no allocation a task; a chunk whose tasks have all
- * finished is freed, and one long-running task keeps no more than its chunk. */
+ * Streams and task records: (slot, number) -> record in two array look-ups. Numbers are
+ * consecutive, so that chunks of 1,024 records need no hash and no allocation a task; a chunk whose
+ * tasks have all finished is freed, and one long-running task keeps no more than its chunk. */
 #include "client/session_internal.h"
 
 #include <stdlib.h>

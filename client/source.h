@@ -13,8 +13,8 @@ struct source {
 };
 
 wherry_err source_check(const wherry_items *items);
-/* Appends the next item's bytes to `out`. Returns OK, END, INVALID (NULL item), NO_MEMORY, or what the
- * user's `next` says. */
+/* Appends the next item's bytes to `out`. Returns OK, END, INVALID (NULL item), NO_MEMORY, or what
+ * the user's `next` says. */
 wherry_err source_next(struct source *source, struct bytes *out);
 
 /* All items read into an array, so that their number is known; owned values are kept in it. */

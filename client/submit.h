@@ -17,8 +17,9 @@ struct submission {
 wherry_err submission_init(struct submission *submission, struct wherry_pool *pool,
                            const char *function, const wherry_call_options *options);
 
-/* Under the mutex, which is given up while there is no room. Takes arguments->data when it is large.
- * Counts the task for the pool. Returns what wherry_pool_apply_async() says; on OK `*id` is set. */
+/* Under the mutex, which is given up while there is no room. Takes arguments->data when it is
+ * large. Counts the task for the pool. Returns what wherry_pool_apply_async() says; on OK `*id` is
+ * set. */
 wherry_err submission_run(const struct submission *submission, struct bytes *arguments,
                           struct owner *owner, int64_t deadline_us, struct task_id *id);
 

@@ -2,9 +2,9 @@
  *
  * Waiting on a word; see wait.h.
  *
- * The futex syscall compares the whole word, so that whatever happens between the look and the sleep
- * (done, or an interruption, which counts up in the high bits) makes it return at once: no wake-up is
- * lost and no lock is held across the two. A stray signal only makes it look again. */
+ * The futex syscall compares the whole word, so that whatever happens between the look and the
+ * sleep (done, or an interruption, which counts up in the high bits) makes it return at once: no
+ * wake-up is lost and no lock is held across the two. A stray signal only makes it look again. */
 #include "client/wait.h"
 
 #include "common/clock.h"

@@ -3,7 +3,8 @@
  * Waiting: a 32-bit word that becomes "done", a futex under it, and a list of who waits, so that
  * wherry_interrupt() can end every wait of a connection.
  *
- *     word:  bit 0 done · bit 1 somebody waits · bits 2…15 free for the owner · above: interruptions
+ *     word:  bit 0 done · bit 1 somebody waits · bits 2…15 free for the owner · above:
+ *            interruptions
  *
  * Who completes a word pays a system call only if somebody waits on it. */
 #ifndef WHERRY_CLIENT_WAIT_H

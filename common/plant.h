@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Planted faults: in the simulation's build alone, one rule at a time can be switched off, to prove
- * that the scenario which guards it would notice. In every other build PLANTED() is the constant 0. */
+ * that the scenario which guards it would notice. In every other build PLANTED() is the constant
+ * 0. */
 #ifndef WHERRY_PLANT_H
 #define WHERRY_PLANT_H
 

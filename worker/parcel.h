@@ -39,7 +39,8 @@ void parcels_free(struct parcels *parcels, struct parcel *parcel);
 
 /* Takes parcels->first off the queue; the caller owns it. */
 struct parcel *parcels_shift(struct parcels *parcels);
-/* Moves to the next delivery of the first parcel: its `item` is filled, number and token are told. */
+/* Moves to the next delivery of the first parcel: its `item` is filled, number and token are
+ * told. */
 bool parcels_next(struct parcels *parcels, uint32_t *number, struct token *token);
 void parcels_drop_all(struct parcels *parcels);
 

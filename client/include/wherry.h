@@ -21,9 +21,9 @@
  * serve the queue of that name. An *async* is one submitted call, or one whole map. An *iterator*
  * yields the results of an imap one by one.
  *
- * Semantics  are those of Python's multiprocessing.Pool, except where a comment says so. In place of
- *            a callable stands the name of a function that workers offer; in place of an exception
- *            a typed error and a text.
+ * Semantics  are those of Python's multiprocessing.Pool, except where a comment says so. In place
+ *            of a callable stands the name of a function that workers offer; in place of an
+ *            exception a typed error and a text.
  * Handles    are opaque, made by wherry_NOUN_…(…, &handle), ended by wherry_NOUN_release(&handle),
  *            which sets them NULL; NULL and *NULL are no-ops.
  * Threads    Every function may be called from any thread, on the same handle at once, except the
@@ -54,8 +54,8 @@ WHERRY_API const char *wherry_version(void);
 
 /* ---- connection --------------------------------------------------------------------------- */
 
-/* Zero-initialise, then set `size` to sizeof(wherry_connect_options): fields added by later versions
- * then keep their defaults. 0 means the default everywhere. */
+/* Zero-initialise, then set `size` to sizeof(wherry_connect_options): fields added by later
+ * versions then keep their defaults. 0 means the default everywhere. */
 typedef struct wherry_connect_options {
     size_t size;
     int64_t connect_timeout_ms; /* how long wherry_connect may wait; default 5,000; WHERRY_FOREVER */
@@ -64,33 +64,34 @@ typedef struct wherry_connect_options {
 } wherry_connect_options;
 
 /* Open a session with a broker.
- * address   one or several endpoints, "tcp://host:port,ipc://path", tried in turn. NULL: the value of
- *           $WHERRY_BROKER; without it the socket of `wherry dev` if there is one, else
+ * address   one or several endpoints, "tcp://host:port,ipc://path", tried in turn. NULL: the value
+ *           of $WHERRY_BROKER; without it the socket of `wherry dev` if there is one, else
  *           tcp://127.0.0.1:7380.
  * options   NULL: all defaults.
  * Blocks    until the broker has answered, at most connect_timeout_ms.
- * Returns   OK; INVALID (a malformed address, an option out of range); NO_BROKER (nobody answered in
- *           time); REFUSED, PROTOCOL (the broker's words in wherry_last_error()); INTERRUPTED is not
- *           possible here; NO_MEMORY; SYSTEM (no thread, no descriptor). */
+ * Returns   OK; INVALID (a malformed address, an option out of range); NO_BROKER (nobody answered
+ *           in time); REFUSED, PROTOCOL (the broker's words in wherry_last_error()); INTERRUPTED is
+ *           not possible here; NO_MEMORY; SYSTEM (no thread, no descriptor). */
 WHERRY_API wherry_err wherry_connect(const char *address, const wherry_connect_options *options,
                                      wherry_connection **out);
 
 /* End the session. Calls still open end with CLOSED; their tasks go on in their queues, but results
  * nobody kept are gone. Callbacks of what ends here still run; after the return none does. Pools,
  * asyncs and iterators of this connection stay valid to be read and released, in any order.
- * Blocks    until what was submitted has left this process (≤ 1 s) and callbacks have returned. Never
- *           call it from a callback. */
+ * Blocks    until what was submitted has left this process (≤ 1 s) and callbacks have returned.
+ *           Never call it from a callback. */
 WHERRY_API void wherry_connection_release(wherry_connection **connection);
 
 /* End every wait that is under way on this connection with INTERRUPTED; if there is none, the next
- * one. The objects waited for stay usable. Async-signal-safe: the one function for signal handlers. */
+ * one. The objects waited for stay usable. Async-signal-safe: the one function for signal
+ * handlers. */
 WHERRY_API void wherry_interrupt(wherry_connection *connection);
 
 /* ---- pool --------------------------------------------------------------------------------- */
 
-/* A handle on the pool `name`: [A-Za-z0-9._{}-]{1,128}; NULL is "default". Pool NAME serves the queue
- * NAME. Worker processes are started on their hosts (wherry-worker --pool NAME), before or after this;
- * tasks wait for them. Makes no round trip.
+/* A handle on the pool `name`: [A-Za-z0-9._{}-]{1,128}; NULL is "default". Pool NAME serves the
+ * queue NAME. Worker processes are started on their hosts (wherry-worker --pool NAME), before or
+ * after this; tasks wait for them. Makes no round trip.
  * Returns   OK, INVALID (the name), CLOSED (the connection), FORKED, NO_MEMORY. */
 WHERRY_API wherry_err wherry_pool_open(wherry_connection *connection, const char *name,
                                        wherry_pool **out);
@@ -98,7 +99,8 @@ WHERRY_API wherry_err wherry_pool_open(wherry_connection *connection, const char
 typedef void (*wherry_callback)(const wherry_value *value, void *context);
 typedef void (*wherry_error_callback)(wherry_err err, const char *text, void *context);
 
-/* How one call is to be made. Zero-initialise, set `size`. NULL in place of options: all defaults. */
+/* How one call is to be made. Zero-initialise, set `size`. NULL in place of options: all
+ * defaults. */
 typedef struct wherry_call_options {
     size_t size;
     /* At a full queue: 0 (default) or WHERRY_FOREVER waits without end, at the broker and in order
@@ -115,8 +117,8 @@ typedef struct wherry_call_options {
                                    calls keywords behind ';' win over these. Borrowed for the call. */
     /* Run once, when the outcome is known, on the connection's callback thread, one at a time, in
      * order of completion, with no lock held; queued before get may return, and get never waits for
-     * it (Python: a slow callback stalls all results). `value` and `text` are borrowed for the call.
-     * On failure the error callback only. Both may submit, get and release. */
+     * it (Python: a slow callback stalls all results). `value` and `text` are borrowed for the
+     * call. On failure the error callback only. Both may submit, get and release. */
     wherry_callback callback;
     wherry_error_callback error_callback;
     void *context; /* stays the caller's; handed to the callbacks */
@@ -126,13 +128,15 @@ typedef struct wherry_call_options {
 #define WHERRY_NO_WAIT ((int64_t)-2)
 
 /* Submit one call; as multiprocessing.Pool.apply_async.
- * picture   lists the positional arguments; behind a ';' keyword arguments, each preceded by its name:
- *           "is;bd", (int64_t)3, "x", "deep", 1, "scale", 0.5. "" is no argument.
- * out       owned by the caller. NULL is allowed: nobody will ask for the outcome (callbacks do run).
+ * picture   lists the positional arguments; behind a ';' keyword arguments, each preceded by its
+ *           name: "is;bd", (int64_t)3, "x", "deep", 1, "scale", 0.5. "" is no argument.
+ * out       owned by the caller. NULL is allowed: nobody will ask for the outcome (callbacks do
+ *           run).
  * Returns   OK: on its way, not yet accepted (wherry_async_accepted() waits for that).
  *           CLOSED     the pool was closed or terminated, or the connection released (Python:
  *                      ValueError "Pool not running")
- *           INVALID    function name, picture or options out of range · TYPE  NULL string, kwargs no map
+ *           INVALID    function name, picture or options out of range · TYPE  NULL string, kwargs
+ *                      no map
  *           TOO_LARGE  arguments beyond the broker's payload limit
  *           NO_BROKER  none for reconnect_limit; calls fail at once until one is back
  *           INTERRUPTED, FORKED, NO_MEMORY, LIMIT, REFUSED, PROTOCOL
@@ -149,8 +153,9 @@ WHERRY_API wherry_err wherry_pool_apply_async_values(wherry_pool *pool, const ch
                                                      const wherry_call_options *options,
                                                      wherry_async **out);
 
-/* Submit one call and wait for its value: apply_async and get in one, as multiprocessing.Pool.apply.
- * It uses ONE worker and BLOCKS THE CALLER: for parallel work use apply_async or map.
+/* Submit one call and wait for its value: apply_async and get in one, as
+ * multiprocessing.Pool.apply. It uses ONE worker and BLOCKS THE CALLER: for parallel work use
+ * apply_async or map.
  * out       a new value, owned by the caller; NULL: not wanted.
  * Returns   as apply_async and wherry_async_get. After INTERRUPTED the task goes on unseen. */
 WHERRY_API wherry_err wherry_pool_apply(wherry_pool *pool, const char *function,
@@ -161,8 +166,8 @@ WHERRY_API wherry_err wherry_pool_apply_values(wherry_pool *pool, const char *fu
                                                const wherry_call_options *options,
                                                wherry_value **out);
 
-/* What a map runs over: an array, the items of a list value, or a source that is asked item by item.
- * Exactly one of array, list and next is used: the first that is not NULL. */
+/* What a map runs over: an array, the items of a list value, or a source that is asked item by
+ * item. Exactly one of array, list and next is used: the first that is not NULL. */
 typedef struct wherry_items {
     const wherry_value *const *array; /* borrowed for the call */
     size_t count;                     /* of `array`; array NULL, list NULL, next NULL: no items */
@@ -173,10 +178,10 @@ typedef struct wherry_items {
     void *context;
 } wherry_items;
 
-/* chunksize  Items a task. WHERRY_AUTO is Python's rule: count / (4 × processes), rounded up; the number
- *            of processes is asked of the broker (one round trip, remembered for a second; nobody
- *            serving yet: counted as this machine's CPUs). For imap WHERRY_AUTO is 1, as in Python.
- *            Everything below 1 is INVALID (Python's map answers nonsense for 0). */
+/* chunksize  Items a task. WHERRY_AUTO is Python's rule: count / (4 × processes), rounded up; the
+ *            number of processes is asked of the broker (one round trip, remembered for a second;
+ *            nobody serving yet: counted as this machine's CPUs). For imap WHERRY_AUTO is 1, as in
+ *            Python. Everything below 1 is INVALID (Python's map answers nonsense for 0). */
 #define WHERRY_AUTO ((int64_t)-1)
 
 /* Call the function once an item, in chunks over all workers, results in the items' order; as
@@ -189,9 +194,9 @@ WHERRY_API wherry_err wherry_pool_map(wherry_pool *pool, const char *function, w
                                       int64_t chunksize, const wherry_call_options *options,
                                       wherry_value **out);
 
-/* The same without waiting: get gives the list. Callbacks run once for the whole; with no items it is
- * ready at once and no callback runs (as Python). Blocks as apply_async does, and for one round trip
- * with WHERRY_AUTO. */
+/* The same without waiting: get gives the list. Callbacks run once for the whole; with no items it
+ * is ready at once and no callback runs (as Python). Blocks as apply_async does, and for one round
+ * trip with WHERRY_AUTO. */
 WHERRY_API wherry_err wherry_pool_map_async(wherry_pool *pool, const char *function,
                                             wherry_items items, int64_t chunksize,
                                             const wherry_call_options *options, wherry_async **out);
@@ -206,9 +211,9 @@ WHERRY_API wherry_err wherry_pool_starmap_async(wherry_pool *pool, const char *f
                                                 wherry_async **out);
 
 /* As map, yielding results as they come: imap in the items' order, imap_unordered in the order in
- * which they finish. Items are taken at most `look_ahead` beyond what was yielded (Python runs ahead
- * without limit), on the threads that call this and wherry_iterator_next(). An array and its values
- * are borrowed until the iterator's release. Callbacks in the options are INVALID. */
+ * which they finish. Items are taken at most `look_ahead` beyond what was yielded (Python runs
+ * ahead without limit), on the threads that call this and wherry_iterator_next(). An array and its
+ * values are borrowed until the iterator's release. Callbacks in the options are INVALID. */
 WHERRY_API wherry_err wherry_pool_imap(wherry_pool *pool, const char *function, wherry_items items,
                                        int64_t chunksize, const wherry_call_options *options,
                                        wherry_iterator **out);
@@ -217,8 +222,8 @@ WHERRY_API wherry_err wherry_pool_imap_unordered(wherry_pool *pool, const char *
                                                  const wherry_call_options *options,
                                                  wherry_iterator **out);
 
-/* Close: this handle takes nothing more (CLOSED); what it submitted still runs. Twice is fine. Other
- * handles and programs on the same pool are not touched, nor are its worker processes. */
+/* Close: this handle takes nothing more (CLOSED); what it submitted still runs. Twice is fine.
+ * Other handles and programs on the same pool are not touched, nor are its worker processes. */
 WHERRY_API wherry_err wherry_pool_close(wherry_pool *pool);
 
 /* Terminate: close, and cancel whatever this handle submitted that is not finished: asyncs end with
@@ -226,8 +231,8 @@ WHERRY_API wherry_err wherry_pool_close(wherry_pool *pool);
 WHERRY_API wherry_err wherry_pool_terminate(wherry_pool *pool);
 
 /* Wait until nothing that this handle submitted waits or runs any more.
- * Returns   OK; BUSY before close or terminate (Python: ValueError "Pool is still running"); TIMEOUT;
- *           INVALID, INTERRUPTED, NO_BROKER, FORKED. May be called twice. Blocks. */
+ * Returns   OK; BUSY before close or terminate (Python: ValueError "Pool is still running");
+ *           TIMEOUT; INVALID, INTERRUPTED, NO_BROKER, FORKED. May be called twice. Blocks. */
 WHERRY_API wherry_err wherry_pool_join(wherry_pool *pool, int64_t timeout_ms);
 
 /* The number of worker processes that serve the pool now. Blocks for a round trip at most once a
@@ -251,7 +256,8 @@ WHERRY_API void wherry_pool_release(wherry_pool **pool);
  *           FULL, RESULTS_FULL, TOO_LARGE, STORE_FULL, DRAINING, LIMIT, REFUSED
  *                        the broker did not take it: it is certainly not queued
  *           UNCERTAIN    the broker vanished at the wrong moment: done or not is unknown
- *           NO_BROKER    none for reconnect_limit · SESSION_LOST, EXPIRED, UNKNOWN  its result is gone
+ *           NO_BROKER    none for reconnect_limit · SESSION_LOST, EXPIRED, UNKNOWN  its result is
+ *                        gone
  *           CLOSED       the connection was released
  *           Each call after the outcome is known answers the same.
  *           INVALID, INTERRUPTED, FORKED, NO_MEMORY: nothing changed.
@@ -266,18 +272,20 @@ WHERRY_API wherry_err wherry_async_wait(wherry_async *async, int64_t timeout_ms)
 /* Whether the outcome is known. */
 WHERRY_API bool wherry_async_ready(const wherry_async *async);
 
-/* Whether the call succeeded. Returns OK; NOT_READY while it is open (Python: ValueError); FORKED. */
+/* Whether the call succeeded. Returns OK; NOT_READY while it is open (Python: ValueError);
+ * FORKED. */
 WHERRY_API wherry_err wherry_async_successful(const wherry_async *async, bool *out);
 
-/* Wait until the broker has taken the task: from then on it is not lost (durable queue: it is in the
- * store, synced). A whole map: all its tasks.
+/* Wait until the broker has taken the task: from then on it is not lost (durable queue: it is in
+ * the store, synced). A whole map: all its tasks.
  * Returns   OK; TIMEOUT (not yet: for example it waits at a full queue); UNCERTAIN (not yet, and no
  *           broker answers: whether it was taken is unknown for now; the handle stays usable); what
  *           get returns if the task was not taken; INVALID, INTERRUPTED, FORKED.
  * Blocks    up to timeout_ms. */
 WHERRY_API wherry_err wherry_async_accepted(wherry_async *async, int64_t timeout_ms);
 
-/* Ask the broker to cancel; OK means asked: a call that has finished keeps its outcome. Idempotent. */
+/* Ask the broker to cancel; OK means asked: a call that has finished keeps its outcome.
+ * Idempotent. */
 WHERRY_API wherry_err wherry_async_cancel(wherry_async *async);
 
 /* The task's id as text (26 characters), the same for ever, in every program. A map: the id of its
@@ -307,10 +315,12 @@ typedef struct wherry_failure {
     int64_t pid;      /* 0 if unknown */
 } wherry_failure;
 
-/* The failure in parts; texts borrowed until the release. NOT_READY while open; err OK on success. */
+/* The failure in parts; texts borrowed until the release. NOT_READY while open; err OK on
+ * success. */
 WHERRY_API wherry_err wherry_async_failure(wherry_async *async, wherry_failure *out);
 
-/* Why the task is not done yet, in words: "no worker offers NAME", "3 tasks before it", "running on …".
+/* Why the task is not done yet, in words: "no worker offers NAME", "3 tasks before it", "running on
+ * …".
  * out       a string value, owned by the caller.
  * Blocks    for one round trip, at most timeout_ms. Returns OK, TIMEOUT, NO_BROKER, UNKNOWN, … */
 WHERRY_API wherry_err wherry_async_why(wherry_async *async, int64_t timeout_ms, wherry_value **out);
@@ -322,10 +332,10 @@ WHERRY_API void wherry_async_release(wherry_async **async);
 
 /* The next result.
  * out       a new value, owned by the caller.
- * Returns   OK; END (exhausted); TIMEOUT (not yet: the iterator stays usable); the failure of an item
- *           at its place: with chunksize 1 iteration goes on after it, with larger chunks it ends; the
- *           source's error, after which it ends; INVALID, INTERRUPTED, FORKED; CLOSED after the pool
- *           was closed with items not yet submitted.
+ * Returns   OK; END (exhausted); TIMEOUT (not yet: the iterator stays usable); the failure of an
+ *           item at its place: with chunksize 1 iteration goes on after it, with larger chunks it
+ *           ends; the source's error, after which it ends; INVALID, INTERRUPTED, FORKED; CLOSED
+ *           after the pool was closed with items not yet submitted.
  * Blocks    up to timeout_ms; calls the source `next`. */
 WHERRY_API wherry_err wherry_iterator_next(wherry_iterator *iterator, int64_t timeout_ms,
                                            wherry_value **out);

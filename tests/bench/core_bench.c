@@ -4,9 +4,9 @@
  *
  *     core_bench TASKS [BATCH]      100-byte tasks in batches of 500, one client, one child
  *
- * Each round is what a busy broker sees: a batch is submitted, delivered, its results come back, the client
- * acknowledges them. core_bench.sh counts the instructions of a round under callgrind; by itself the program
- * prints how fast it was. */
+ * Each round is what a busy broker sees: a batch is submitted, delivered, its results come back,
+ * the client acknowledges them. core_bench.sh counts the instructions of a round under callgrind;
+ * by itself the program prints how fast it was. */
 #include "broker/core/engine.h"
 #include "common/check.h"
 
@@ -33,7 +33,8 @@ struct bench {
     uint32_t done_count;
 };
 
-/* ---- effects ---------------------------------------------------------------------------------- */
+/* ---- effects
+ * ---------------------------------------------------------------------------------- */
 
 static void bench_deliver(struct bench *bench, const struct effect_deliver *deliver) {
     for (uint32_t i = 0; i < deliver->item_count; i++) {
@@ -80,7 +81,8 @@ static void bench_tick(struct bench *bench) {
     bench_step(bench, &tick);
 }
 
-/* ---- one round -------------------------------------------------------------------------------- */
+/* ---- one round
+ * -------------------------------------------------------------------------------- */
 
 static void bench_submit(struct bench *bench, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
@@ -150,7 +152,8 @@ static void bench_round(struct bench *bench, uint32_t batch) {
     bench_ack(bench);
 }
 
-/* ---- set-up ----------------------------------------------------------------------------------- */
+/* ---- set-up
+ * ----------------------------------------------------------------------------------- */
 
 static void bench_hello(struct bench *bench, route_id route, enum wire_peer peer) {
     static const uint8_t secret[WIRE_SECRET_SIZE] = {1};

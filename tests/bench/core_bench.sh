@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 # How many instructions the engine needs for one task, compared with the recorded figure.
 #
-#     tests/bench/core_bench.sh             fails when more than 5 % above tests/bench/core_instructions.txt
+#     tests/bench/core_bench.sh             fails when more than 5 % above
+#                                           tests/bench/core_instructions.txt
 #     tests/bench/core_bench.sh --record    writes the figure down
 #
-# The engine is built apart, with -O2 and without sanitizers, whatever the tree is built with. Two sizes are
-# run and subtracted, so that set-up does not count. Instructions, not time: the same on every machine with
-# this compiler. Exit 77: valgrind is missing (ctest shows the test as skipped).
+# The engine is built apart, with -O2 and without sanitizers, whatever the tree is built with. Two
+# sizes are run and subtracted, so that set-up does not count. Instructions, not time: the same on
+# every machine with this compiler. Exit 77: valgrind is missing (ctest shows the test as skipped).
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 figure=$top/tests/bench/core_instructions.txt

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A session with a hand-driven broker: every message is looked at and answered by the test itself. */
+ * A session with a hand-driven broker: every message is looked at and answered by the test
+ * itself. */
 #ifndef CLIENT_FAKE_H
 #define CLIENT_FAKE_H
 

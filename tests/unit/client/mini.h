@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A broker and its workers in one thread of the test: enough of the wire to serve a real connection.
+ * A broker and its workers in one thread of the test: enough of the wire to serve a real
+ * connection.
  *
  *     function   what a task of it does
  *     noop       answers nil at once

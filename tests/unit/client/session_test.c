@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The session while its connection holds: numbers, batches, acceptance, results, acknowledgements. */
+ * The session while its connection holds: numbers, batches, acceptance, results,
+ * acknowledgements. */
 #include "fake.h"
 
 #include <stdlib.h>
