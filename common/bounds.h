@@ -8,53 +8,53 @@
 #include <stdint.h>
 
 enum {
-    /* name                          value            unit: reason → when full */
-    BOUND_QUEUES = 1024,          /* queues: metrics carry one label each → LIMIT */
-    BOUND_LANES = 4096,           /* lanes: matching looks at lanes, a record's lane index is 16 bits → LIMIT */
-    BOUND_SESSIONS = 100000,      /* client sessions → REFUSED at hello */
-    BOUND_ROUTES = 300000,        /* connections a broker knows at once → a new one is not answered */
-    BOUND_HOSTS = 4096,           /* worker hosts → REFUSED at hello */
-    BOUND_PLACES = 1024,          /* child places of one host → REFUSED at hello */
-    BOUND_FUNCTIONS = 1024,       /* functions of one host → REFUSED at hello */
-    BOUND_STREAMS = 256,          /* slots one client session talks to → LIMIT */
-    BOUND_WINDOW = 65536,         /* unanswered numbers of one (session, slot) → the client waits */
-    BOUND_MARKS = 1000000,        /* ended sessions remembered for EXPIRED → the oldest is forgotten */
-    BOUND_WAITERS = 100000,       /* parked requests in all → LIMIT */
-    BOUND_EARLY = 100000,         /* announcements of unknown ids kept during the grace time → refused */
-    BOUND_CALLS = 1024,           /* open CALLs of one session → LIMIT */
-    BOUND_ANSWERS_BYTES = 1 << 20, /* remembered answers of one session → LIMIT */
-    BOUND_GATE_SLOTS = 4096,      /* deliveries a child holds: the gate's size → no credit */
-    BOUND_CREDIT_US = 2000,       /* leased work of a lane to one child: T = 2 ms, at least one task */
-    BOUND_UNSTARTED_US = 20000,   /* a delivery unstarted this long while another idles is taken back */
-    BOUND_STEP_UNITS = 1000,      /* work items a step: purge, death of a session, listings → next step */
+    /* name             value          unit: reason → when full */
+    BOUND_QUEUES = 1024,               /* queues: metrics carry one label each → LIMIT */
+    BOUND_LANES = 4096,                /* lanes: a record's lane index has 16 bits → LIMIT */
+    BOUND_SESSIONS = 100000,           /* client sessions → REFUSED at hello */
+    BOUND_ROUTES = 300000,             /* connections at once → a new one is not answered */
+    BOUND_HOSTS = 4096,                /* worker hosts → REFUSED at hello */
+    BOUND_PLACES = 1024,               /* child places of one host → REFUSED at hello */
+    BOUND_FUNCTIONS = 1024,            /* functions of one host → REFUSED at hello */
+    BOUND_STREAMS = 256,               /* slots one client session talks to → LIMIT */
+    BOUND_WINDOW = 65536,              /* unanswered numbers a (session, slot) → it waits */
+    BOUND_MARKS = 1000000,             /* ended sessions, for EXPIRED → the oldest is forgotten */
+    BOUND_WAITERS = 100000,            /* parked requests in all → LIMIT */
+    BOUND_EARLY = 100000,              /* announced unknown ids in the grace time → refused */
+    BOUND_CALLS = 1024,                /* open CALLs of one session → LIMIT */
+    BOUND_ANSWERS_BYTES = 1 << 20,     /* remembered answers of one session → LIMIT */
+    BOUND_GATE_SLOTS = 4096,           /* deliveries a child holds: the gate's size → no credit */
+    BOUND_CREDIT_US = 2000,            /* leased work of a lane to one child, at least one task */
+    BOUND_UNSTARTED_US = 20000,        /* unstarted so long while another idles: taken back */
+    BOUND_STEP_UNITS = 1000,           /* work a step: purges, deaths, listings → next step */
     BOUND_RESULT_HELD_BYTES = 64 << 20, /* unacknowledged results in a child → it starts nothing */
-    BOUND_CRASHES = 3,            /* crashes of a running attempt → FAILED with WORKER_LOST */
-    BOUND_LEASES_LOST = 10,       /* lost leases of one task → LOST */
-    BOUND_RETRIES_ASKED = 10,     /* exit 75: tries asked for by the function → FAILED */
-    BOUND_TASK_ARGUMENTS_DEPTH = 16, /* nesting of a value → TYPE */
+    BOUND_CRASHES = 3,                 /* crashes of a running attempt → FAILED with WORKER_LOST */
+    BOUND_LEASES_LOST = 10,            /* lost leases of one task → LOST */
+    BOUND_RETRIES_ASKED = 10,          /* exit 75: tries asked for by the function → FAILED */
+    BOUND_TASK_ARGUMENTS_DEPTH = 16,   /* nesting of a value → TYPE */
 };
 
-#define BOUND_QUEUE_ITEMS UINT64_C(10000000)        /* tasks: default of a queue nobody set → wait or FULL */
-#define BOUND_QUEUE_BYTES (UINT64_C(4) << 30)       /* bytes: same → wait or FULL */
-#define BOUND_RESULTS_BYTES (UINT64_C(1) << 30)     /* bytes of results kept or on their way → RESULTS_FULL */
-#define BOUND_RESULT_WINDOW (UINT64_C(128) << 20)   /* bytes of results a client lets be sent ahead → they wait */
-#define BOUND_ROUTE_BYTES (UINT64_C(192) << 20)     /* unsent bytes to a peer that does not read → it loses its session */
-#define BOUND_ROUTES_BYTES (UINT64_C(1) << 30)      /* the same of all peers: whoever adds to it → same */
-#define BOUND_BATCH_BYTES (16u << 20)               /* bytes of one commit → further changes park */
+#define BOUND_QUEUE_ITEMS UINT64_C(10000000)     /* tasks: a queue nobody set → wait or FULL */
+#define BOUND_QUEUE_BYTES (UINT64_C(4) << 30)    /* bytes: the same */
+#define BOUND_RESULTS_BYTES (UINT64_C(1) << 30)  /* results kept or on their way → RESULTS_FULL */
+#define BOUND_RESULT_WINDOW (UINT64_C(128) << 20) /* results sent ahead to a client → they wait */
+#define BOUND_ROUTE_BYTES (UINT64_C(192) << 20)  /* unsent to one peer → it loses its session */
+#define BOUND_ROUTES_BYTES (UINT64_C(1) << 30)   /* unsent to all peers → whoever adds, same */
+#define BOUND_BATCH_BYTES (16u << 20)            /* bytes of one commit → further changes park */
 
 /* Times, in ms unless the name says otherwise. */
 enum {
-    TIME_BEAT_MS = 2000,          /* peers beat this often; three missed = lost */
+    TIME_BEAT_MS = 2000,               /* peers beat this often; three missed = lost */
     TIME_HOST_LOST_MS = 6000,
-    TIME_SESSION_SILENCE_MS = 90000, /* a client session ends after this silence */
-    TIME_GRACE_MS = 10000,        /* after a restart, for hosts to announce */
-    TIME_ANSWERED_WAIT_MS = 1000, /* a dead child's answered attempt waits for its result */
-    TIME_RECONNECT_LIMIT_MS = 60000, /* no broker for this long ends every call with NO_BROKER */
-    TIME_RESULT_TTL_MS = 3600000, /* kept results: successes */
-    TIME_FAILURE_TTL_MS = 86400000, /* kept results: failures */
-    TIME_RESERVED_MS = 5000,      /* a putter's place, while its payload is asked for again */
-    TIME_KILL_AFTER_MS = 5000,    /* a cancelled attempt: SIGTERM, then SIGKILL */
-    TIME_MARK_TTL_MS = 86400000,  /* marks of ended sessions (EXPIRED, not UNKNOWN) */
+    TIME_SESSION_SILENCE_MS = 90000,   /* a client session ends after this silence */
+    TIME_GRACE_MS = 10000,             /* after a restart, for hosts to announce */
+    TIME_ANSWERED_WAIT_MS = 1000,      /* a dead child's answered attempt waits for its result */
+    TIME_RECONNECT_LIMIT_MS = 60000,   /* no broker for this long ends every call with NO_BROKER */
+    TIME_RESULT_TTL_MS = 3600000,      /* kept results: successes */
+    TIME_FAILURE_TTL_MS = 86400000,    /* kept results: failures */
+    TIME_RESERVED_MS = 5000,           /* a putter's place, while its payload is asked for again */
+    TIME_KILL_AFTER_MS = 5000,         /* a cancelled attempt: SIGTERM, then SIGKILL */
+    TIME_MARK_TTL_MS = 86400000,       /* marks of ended sessions (EXPIRED, not UNKNOWN) */
 };
 
 #endif
