@@ -231,8 +231,7 @@ wherry_err async_value_take(struct wherry_async *async, wherry_value **out) {
                              result->size > 0 ? result->size : 1};
         return value_copy(out, bytes);
     }
-    wherry_err err =
-        value_adopt(out, result->data, result->size, result->release, result->hint);
+    wherry_err err = value_adopt(out, result->data, result->size, result->release, result->hint);
     if (err == WHERRY_OK) {
         *result = (struct wire_part){NULL, 0, NULL, NULL};
     }

@@ -25,13 +25,13 @@ struct async_more { /* what most asyncs do not need */
     wherry_callback callback;
     wherry_error_callback error_callback;
     void *context;
-    char *error;       /* text; NULL: wherry_err_text(err) */
+    char *error; /* text; NULL: wherry_err_text(err) */
     char *host;
     wherry_cause cause;
     int64_t cause_number;
     int64_t pid;
-    struct map *map;   /* a whole map: builds the value when it is asked for */
-    uint64_t call;     /* attached: the open question; 0: none */
+    struct map *map; /* a whole map: builds the value when it is asked for */
+    uint64_t call;   /* attached: the open question; 0: none */
 };
 
 struct wherry_async {
@@ -54,8 +54,7 @@ struct async_slab *async_slab_create(void);
 void async_slab_destroy(struct async_slab **slab);
 
 /* Under the mutex. Held and not released; NULL: no memory. */
-struct wherry_async *async_new(struct wherry_connection *connection,
-                               const struct owner_kind *kind);
+struct wherry_async *async_new(struct wherry_connection *connection, const struct owner_kind *kind);
 /* One that was never shown to anybody. Under the mutex. */
 void async_drop(struct wherry_async *async);
 struct async_more *async_more_of(struct wherry_async *async); /* NULL: no memory */

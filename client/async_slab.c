@@ -18,7 +18,7 @@ struct slab_chunk {
 
 struct async_slab {
     struct slab_chunk *chunks;
-    struct wherry_async *spare;               /* under the mutex */
+    struct wherry_async *spare;                /* under the mutex */
     _Atomic(struct wherry_async *) given_back; /* any thread */
 };
 

@@ -9,7 +9,7 @@
 #include "common/err.h"
 #include "common/wire/body.h"
 
-enum { WHY_LEAD_US = 100000, WHY_LEAST_US = 20000 };
+enum { WHY_LEAD_US = 1000000, WHY_LEAST_US = 20000 };
 
 static wherry_err async_check(const struct wherry_async *async, int64_t timeout_ms,
                               int64_t *deadline_us) {
@@ -41,8 +41,8 @@ static void async_timeout_text(struct wherry_async *async, struct question *ques
     task_id_to_text(async->id, id);
     bool told = question != NULL && (atomic_load(&question->word) & WAIT_DONE) != 0 &&
                 question->err == WHERRY_OK &&
-                body_get_text((struct span){question->answer.data, question->answer.size},
-                              &why) == WHERRY_OK;
+                body_get_text((struct span){question->answer.data, question->answer.size}, &why) ==
+                    WHERRY_OK;
     if (told) {
         err_set(WHERRY_E_TIMEOUT, "task %s is not done: %.*s", id, (int)why.size,
                 (const char *)why.data);
@@ -78,8 +78,7 @@ static wherry_err async_wait_until(struct wherry_async *async, int64_t deadline_
     if (patient) {
         return async_wait_why(async, deadline_us);
     }
-    wherry_err err =
-        wait_word(&async->connection->waiters, &async->word, WAIT_DONE, deadline_us);
+    wherry_err err = wait_word(&async->connection->waiters, &async->word, WAIT_DONE, deadline_us);
     if (err == WHERRY_E_TIMEOUT) {
         async_timeout_text(async, NULL);
     }
@@ -116,8 +115,10 @@ static wherry_err accepted_timeout(struct wherry_async *async) {
     char id[ID_TEXT_SIZE];
     task_id_to_text(async->id, id);
     if (!view.connected) {
-        return err_set(WHERRY_E_UNCERTAIN, "no broker answers: whether task %s is accepted is not "
-                                           "known yet", id);
+        return err_set(WHERRY_E_UNCERTAIN,
+                       "no broker answers: whether task %s is accepted is not "
+                       "known yet",
+                       id);
     }
     return err_set(WHERRY_E_TIMEOUT, "task %s is not accepted yet: it waits at a full queue", id);
 }

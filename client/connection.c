@@ -199,7 +199,8 @@ static int64_t on_tick(void *context, struct link *link, int64_t now_us) {
     pthread_mutex_unlock(&connection->mutex);
     if (reopen) {
         int64_t delay_us = CONNECTION_REOPEN_US << (reopened < 7 ? reopened : 7);
-        link_reopen(link, delay_us < CONNECTION_REOPEN_MAX_US ? delay_us : CONNECTION_REOPEN_MAX_US);
+        link_reopen(link,
+                    delay_us < CONNECTION_REOPEN_MAX_US ? delay_us : CONNECTION_REOPEN_MAX_US);
     }
     return wake_us;
 }
@@ -282,8 +283,8 @@ static wherry_err connection_create(const wherry_connect_options *options,
         .reconnect_limit_us = connection_limit_us(options),
         .accepted_if_wanted = true,
     };
-    connection->session = session_create(&session_options, &connection_session_ops, connection,
-                                         clock_mono_us());
+    connection->session =
+        session_create(&session_options, &connection_session_ops, connection, clock_mono_us());
     connection->asyncs = async_slab_create();
     if (connection->session == NULL || connection->asyncs == NULL || !connection_live(connection)) {
         connection_free(connection);

@@ -53,16 +53,16 @@ struct wherry_connection {
     struct session *session;
     struct link *link;
     struct waiters waiters;
-    atomic_uint *life;   /* 1 in the process that made it */
-    atomic_long handles; /* of every kind, the connection's own included */
+    atomic_uint *life;     /* 1 in the process that made it */
+    atomic_long handles;   /* of every kind, the connection's own included */
     atomic_uint connected; /* word: WAIT_DONE once the first hello was answered, or refused */
     bool closed;           /* under the mutex */
     struct room_waiter *room_waiters;
     struct async_slab *asyncs;
-    struct callbacks *callbacks; /* NULL until the first */
-    _Atomic(struct bytes *) scratch; /* a buffer for the next caller's arguments */
-    struct wire_out out;             /* the I/O thread's */
-    uint32_t reopened;               /* since the last HELLO_OK: for the delay */
+    struct callbacks *callbacks;        /* NULL until the first */
+    _Atomic(struct bytes *) scratch;    /* a buffer for the next caller's arguments */
+    struct wire_out out;                /* the I/O thread's */
+    uint32_t reopened;                  /* since the last HELLO_OK: for the delay */
     const struct wire_message *message; /* the one being received: for link_take */
     char label[CONNECTION_LABEL_SIZE];
 };

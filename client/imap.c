@@ -21,16 +21,16 @@ static wherry_err imap_check(const struct wherry_pool *pool, const wherry_items 
         return err_set(WHERRY_E_INVALID, "chunksize is %lld: expected 1 or more, or WHERRY_AUTO",
                        (long long)chunksize);
     }
-    if (options != NULL && (options->callback != NULL || options->error_callback != NULL ||
-                            options->no_result)) {
+    if (options != NULL &&
+        (options->callback != NULL || options->error_callback != NULL || options->no_result)) {
         return err_set(WHERRY_E_INVALID, "options: imap has no callbacks and is about its results");
     }
     pthread_mutex_lock(&pool->connection->mutex);
     bool closed = pool->closed || pool->connection->closed;
     pthread_mutex_unlock(&pool->connection->mutex);
-    return closed ? err_set(WHERRY_E_CLOSED, "pool \"%s\" is not running: it was closed",
-                            pool->name)
-                  : WHERRY_OK;
+    return closed
+               ? err_set(WHERRY_E_CLOSED, "pool \"%s\" is not running: it was closed", pool->name)
+               : WHERRY_OK;
 }
 
 static wherry_err imap_look_ahead(struct wherry_iterator *iterator,
@@ -68,8 +68,8 @@ static wherry_err imap_prepare(struct wherry_iterator *iterator, const char *fun
 }
 
 static wherry_err imap_start(wherry_pool *pool, const char *function, const wherry_items *items,
-                             int64_t chunksize, const wherry_call_options *options,
-                             bool unordered, wherry_iterator **out) {
+                             int64_t chunksize, const wherry_call_options *options, bool unordered,
+                             wherry_iterator **out) {
     struct submission submission;
     wherry_err err = submission_init(&submission, pool, function, options);
     if (err == WHERRY_OK) {

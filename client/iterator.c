@@ -90,8 +90,8 @@ static struct iterator_chunk *chunk_of(struct owner *owner) {
 
 static void chunk_fail(struct iterator_chunk *chunk, wherry_err err, struct span text) {
     chunk->err = err;
-    chunk->error = text.size > 0 ? strndup((const char *)text.data, text.size)
-                                 : strdup(wherry_err_text(err));
+    chunk->error =
+        text.size > 0 ? strndup((const char *)text.data, text.size) : strdup(wherry_err_text(err));
 }
 
 static void chunk_store(struct iterator_chunk *chunk, const struct session_outcome *outcome) {
@@ -228,9 +228,9 @@ static wherry_err iterator_submit(struct wherry_iterator *iterator, int64_t dead
  * early ends this call. */
 wherry_err iterator_top_up(struct wherry_iterator *iterator, int64_t deadline_us) {
     for (;;) {
-        bool more = !iterator->exhausted &&
-                    iterator->taken - iterator->yielded + iterator->chunksize <=
-                        iterator->look_ahead;
+        bool more =
+            !iterator->exhausted &&
+            iterator->taken - iterator->yielded + iterator->chunksize <= iterator->look_ahead;
         if (iterator->waiting_items == 0 && !more) {
             return WHERRY_OK;
         }
@@ -330,8 +330,9 @@ static wherry_err iterator_end(struct wherry_iterator *iterator) {
     if (err == WHERRY_OK) {
         return err_set(WHERRY_E_END, "the iterator is exhausted");
     }
-    return iterator_tell(iterator, err, iterator->source_error != NULL ? iterator->source_error
-                                                                       : wherry_err_text(err));
+    return iterator_tell(iterator, err,
+                         iterator->source_error != NULL ? iterator->source_error
+                                                        : wherry_err_text(err));
 }
 
 static wherry_err iterator_run(struct wherry_iterator *iterator, int64_t deadline_us,
@@ -386,8 +387,7 @@ static void iterator_turn_over(struct wherry_iterator *iterator) {
     pthread_mutex_unlock(&iterator->connection->mutex);
 }
 
-wherry_err wherry_iterator_next(wherry_iterator *iterator, int64_t timeout_ms,
-                                wherry_value **out) {
+wherry_err wherry_iterator_next(wherry_iterator *iterator, int64_t timeout_ms, wherry_value **out) {
     if (iterator == NULL || out == NULL) {
         return err_set(WHERRY_E_INVALID, "next: no iterator, or no place for the value");
     }

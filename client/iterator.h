@@ -38,7 +38,7 @@ struct wherry_iterator {
     struct source source;
     struct bytes waiting; /* encoded, not yet submitted */
     size_t waiting_items;
-    bool exhausted;       /* the source gives no more */
+    bool exhausted; /* the source gives no more */
     bool ended;
     wherry_err source_err;
     char *source_error;
@@ -53,8 +53,8 @@ struct wherry_iterator {
     atomic_uint word;           /* done: something finished since it was last cleared */
     size_t open;                /* chunks not over */
     bool released;
-    bool turn_taken;            /* a thread is inside next() */
-    struct pool_joiner *queue;  /* others that want to be */
+    bool turn_taken;           /* a thread is inside next() */
+    struct pool_joiner *queue; /* others that want to be */
 };
 
 void iterator_free(struct wherry_iterator *iterator);

@@ -31,7 +31,7 @@ struct map {
     size_t remaining;   /* of them not over */
     size_t unaccepted;
     bool failed;
-    bool complete;      /* all are submitted */
+    bool complete; /* all are submitted */
     struct map_chunk chunks[];
 };
 
@@ -58,8 +58,7 @@ static void map_store(struct map_chunk *chunk, const struct session_outcome *out
     struct map *map = chunk->map;
     struct session_outcome failure = *outcome;
     struct span items;
-    if (failure.err == WHERRY_OK &&
-        !chunk_result_items(outcome->payload, chunk->items, &items)) {
+    if (failure.err == WHERRY_OK && !chunk_result_items(outcome->payload, chunk->items, &items)) {
         failure = (struct session_outcome){
             .err = WHERRY_E_PROTOCOL,
             .text = span_of_text("a worker answered a chunk with another number of results"),
@@ -314,9 +313,9 @@ static wherry_err map_closed(const struct wherry_pool *pool) {
     pthread_mutex_lock(&pool->connection->mutex);
     bool closed = pool->closed || pool->connection->closed;
     pthread_mutex_unlock(&pool->connection->mutex);
-    return closed ? err_set(WHERRY_E_CLOSED, "pool \"%s\" is not running: it was closed",
-                            pool->name)
-                  : WHERRY_OK;
+    return closed
+               ? err_set(WHERRY_E_CLOSED, "pool \"%s\" is not running: it was closed", pool->name)
+               : WHERRY_OK;
 }
 
 static wherry_err map_run(struct map_order *order, struct wherry_async **out) {

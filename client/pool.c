@@ -27,7 +27,8 @@ wherry_err wherry_pool_open(wherry_connection *connection, const char *name, whe
     if (connection == NULL || out == NULL || !name_ok(span_of_text(name))) {
         return err_set(WHERRY_E_INVALID,
                        "pool \"%.160s\": no connection, or the name is not 1 to 128 of A-Z a-z 0-9 "
-                       ". _ { } -", name);
+                       ". _ { } -",
+                       name);
     }
     wherry_err err = connection_check(connection);
     if (err != WHERRY_OK) {
@@ -215,8 +216,8 @@ static uint32_t pool_count_processes(const wherry_value *show) {
 
 static bool pool_remembers(struct wherry_pool *pool, uint32_t *out) {
     pthread_mutex_lock(&pool->connection->mutex);
-    bool fresh = pool->processes_at_us != 0 &&
-                 clock_mono_us() - pool->processes_at_us < POOL_REMEMBER_US;
+    bool fresh =
+        pool->processes_at_us != 0 && clock_mono_us() - pool->processes_at_us < POOL_REMEMBER_US;
     *out = pool->processes;
     pthread_mutex_unlock(&pool->connection->mutex);
     return fresh;

@@ -26,8 +26,8 @@ static void question_answered(struct owner *owner, const struct session_outcome 
 
 static const struct owner_kind question_kind = {.answered = question_answered};
 
-wherry_err question_ask(struct wherry_connection *connection, enum wire_verb verb,
-                        struct span body, int64_t timeout_ms, struct question *out) {
+wherry_err question_ask(struct wherry_connection *connection, enum wire_verb verb, struct span body,
+                        int64_t timeout_ms, struct question *out) {
     *out = (struct question){.owner = {&question_kind}, .connection = connection};
     pthread_mutex_lock(&connection->mutex);
     wherry_err err = session_call(connection->session, verb, body, timeout_ms, 0, &out->owner,
@@ -49,8 +49,9 @@ static wherry_err question_timeout(struct question *question) {
     pthread_mutex_lock(&question->connection->mutex);
     session_look(question->connection->session, &view);
     pthread_mutex_unlock(&question->connection->mutex);
-    return err_set(WHERRY_E_TIMEOUT, view.connected ? "the broker has not answered in time"
-                                                    : "not answered in time: no broker is connected");
+    return err_set(WHERRY_E_TIMEOUT, view.connected
+                                         ? "the broker has not answered in time"
+                                         : "not answered in time: no broker is connected");
 }
 
 wherry_err question_wait(struct question *question, int64_t deadline_us) {

@@ -23,8 +23,8 @@ struct question {
     struct wire_part answer;
 };
 
-wherry_err question_ask(struct wherry_connection *connection, enum wire_verb verb,
-                        struct span body, int64_t timeout_ms, struct question *out);
+wherry_err question_ask(struct wherry_connection *connection, enum wire_verb verb, struct span body,
+                        int64_t timeout_ms, struct question *out);
 wherry_err question_wait(struct question *question, int64_t deadline_us);
 void question_end(struct question *question);
 /* Gives the question up, but it is still put: its answer goes nowhere. */

@@ -152,8 +152,7 @@ wherry_err session_submit(struct session *session, const struct session_lane *la
         .state = SESSION_TASK_OPEN,
     };
     session_batch_append(session, batch, payload, NULL);
-    *id = (struct task_id){
-        .session = session->id, .slot = batch->slot, .number = stream->next - 1};
+    *id = (struct task_id){.session = session->id, .slot = batch->slot, .number = stream->next - 1};
     return WHERRY_OK;
 }
 
@@ -378,6 +377,5 @@ bool session_has_output(const struct session *session) {
         return session->goodbye_due || (session->attached && session->hello_due);
     }
     return session->beat_due || output_ack_due(session) || session->calls_unsent > 0 ||
-           session->retry_count > 0 || session->cancel_count > 0 ||
-           session_batch_sendable(session);
+           session->retry_count > 0 || session->cancel_count > 0 || session_batch_sendable(session);
 }

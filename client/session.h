@@ -30,15 +30,15 @@
 struct session;
 
 enum {
-    SESSION_IN_FLIGHT = 4,            /* unanswered batches of one lane, then the open one grows */
-    SESSION_SEALED_IN_FLIGHT = 64,    /* when alternating lanes seal small ones */
-    SESSION_WAITING_BYTES = 1 << 20,  /* unsent bytes: above it submit says BUSY */
-    SESSION_ACK_RESULTS = 512,        /* results received are acknowledged at this count, */
-    SESSION_ACK_BYTES = 64 * 1024,    /* these bytes, */
-    SESSION_ACK_US = 10000,           /* or this long after the first */
-    SESSION_HELLO_US = 2000000,       /* no answer to a hello for this long: reopen */
-    SESSION_BEATS_UNANSWERED = 3,     /* then reopen */
-    SESSION_SETTLING = 256,           /* questions in flight while settling by id */
+    SESSION_IN_FLIGHT = 4,           /* unanswered batches of one lane, then the open one grows */
+    SESSION_SEALED_IN_FLIGHT = 64,   /* when alternating lanes seal small ones */
+    SESSION_WAITING_BYTES = 1 << 20, /* unsent bytes: above it submit says BUSY */
+    SESSION_ACK_RESULTS = 512,       /* results received are acknowledged at this count, */
+    SESSION_ACK_BYTES = 64 * 1024,   /* these bytes, */
+    SESSION_ACK_US = 10000,          /* or this long after the first */
+    SESSION_HELLO_US = 2000000,      /* no answer to a hello for this long: reopen */
+    SESSION_BEATS_UNANSWERED = 3,    /* then reopen */
+    SESSION_SETTLING = 256,          /* questions in flight while settling by id */
 };
 
 struct session_outcome {
@@ -69,10 +69,10 @@ struct session_ops {
 struct session_options {
     const char *label; /* borrowed for the session's life */
     int64_t pid;
-    uint64_t parent;      /* inside a task: the child's session, else 0 */
-    struct token attempt; /* and the attempt's token */
+    uint64_t parent;            /* inside a task: the child's session, else 0 */
+    struct token attempt;       /* and the attempt's token */
     int64_t reconnect_limit_us; /* INT64_MAX: none */
-    bool accepted_if_wanted; /* the owner is told of acceptance only when it asked for it */
+    bool accepted_if_wanted;    /* the owner is told of acceptance only when it asked for it */
 };
 
 /* One lane header: what a batch states once. Spans borrowed for the call. */
@@ -152,15 +152,15 @@ void session_each(struct session *session, bool (*visit)(void *context, void *ow
 struct session_view {
     uint64_t id;
     uint64_t epoch;
-    bool connected;       /* HELLO_OK came on this connection */
+    bool connected; /* HELLO_OK came on this connection */
     bool keeps;
     uint32_t payload_max;
-    wherry_err failed;    /* OK, or why every call fails: REFUSED, PROTOCOL, NO_BROKER, CLOSED */
-    const char *failure;  /* in words */
-    uint64_t tasks_open;  /* records alive */
+    wherry_err failed;   /* OK, or why every call fails: REFUSED, PROTOCOL, NO_BROKER, CLOSED */
+    const char *failure; /* in words */
+    uint64_t tasks_open; /* records alive */
     uint64_t unsent_bytes;
-    uint64_t unanswered;  /* of them neither accepted nor finished */
-    uint64_t batches;     /* kept */
+    uint64_t unanswered; /* of them neither accepted nor finished */
+    uint64_t batches;    /* kept */
     uint64_t batch_bytes;
     uint64_t garbage;     /* messages ignored */
     uint64_t resubmitted; /* tasks given to a restarted broker again */

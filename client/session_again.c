@@ -11,8 +11,7 @@ bool session_keep_unanswered(const struct session_record *record) {
 }
 
 /* A wait at a full queue goes on with what is left of it. */
-int64_t session_batch_wait_left(const struct session *session,
-                                       const struct session_batch *batch) {
+int64_t session_batch_wait_left(const struct session *session, const struct session_batch *batch) {
     if (batch->wait_ms <= 0) {
         return batch->wait_ms;
     }

@@ -43,8 +43,7 @@ void session_batch_unkeep(struct session_batch *batch) {
     session_batch_unhold(NULL, batch);
 }
 
-struct wire_part session_batch_lend(struct session_batch *batch, const void *data,
-                                           size_t size) {
+struct wire_part session_batch_lend(struct session_batch *batch, const void *data, size_t size) {
     atomic_fetch_add(&batch->holds, 1);
     return (struct wire_part){data, size, session_batch_unhold, batch};
 }
@@ -172,8 +171,8 @@ struct session_lane session_batch_lane(const struct session_batch *batch) {
     };
 }
 
-void session_batch_begin(struct wire_out *out, const struct session_lane *lane,
-                                uint16_t slot, uint64_t acked, uint32_t flags) {
+void session_batch_begin(struct wire_out *out, const struct session_lane *lane, uint16_t slot,
+                         uint64_t acked, uint32_t flags) {
     struct wire_submit head = {
         .slot = slot,
         .acked = acked,

@@ -221,8 +221,9 @@ static void session_settle_answer(struct session *session, struct session_settle
                                     "have run, its result is gone");
     } else {
         outcome.err = WHERRY_E_UNCERTAIN;
-        outcome.text = span_of_text("the broker forgot this session before it answered: whether the "
-                                    "task was accepted is unknown");
+        outcome.text =
+            span_of_text("the broker forgot this session before it answered: whether the "
+                         "task was accepted is unknown");
     }
     session_settle_end(session, settle, &outcome);
 }

@@ -46,8 +46,8 @@ void session_outcome_of(uint32_t status, struct span payload, struct session_out
         out->err = WHERRY_E_EXPIRED;
         return;
     case WIRE_LOST:
-        out->err = told && failure.code == WHERRY_E_WORKER_LOST ? WHERRY_E_WORKER_LOST
-                                                                : WHERRY_E_LOST;
+        out->err =
+            told && failure.code == WHERRY_E_WORKER_LOST ? WHERRY_E_WORKER_LOST : WHERRY_E_LOST;
         return;
     default:
         out->err = WHERRY_E_PROTOCOL;
@@ -135,8 +135,8 @@ static void input_tell_accepted(struct session *session, struct session_record *
         return;
     }
     record->flags |= SESSION_ACCEPTED_ONCE;
-    bool wanted = !session->options.accepted_if_wanted ||
-                  (record->flags & SESSION_ACCEPT_WANTED) != 0;
+    bool wanted =
+        !session->options.accepted_if_wanted || (record->flags & SESSION_ACCEPT_WANTED) != 0;
     if (wanted && record->owner != NULL) {
         session->ops.accepted(session->context, record->owner);
     }

@@ -23,10 +23,10 @@
 
 enum {
     SESSION_CHUNK = 1024,
-    SESSION_RUNS = 256,       /* runs of one ACK; when they are used up it is due */
+    SESSION_RUNS = 256,        /* runs of one ACK; when they are used up it is due */
     SESSION_SPARE_BATCHES = 8, /* buffers kept for the next batches */
     SESSION_FAILURE_SIZE = 256,
-    SESSION_RESULT_OVERHEAD = 64, /* counted a result, so that credit is never less than the broker's count */
+    SESSION_RESULT_OVERHEAD = 64, /* a result: credit is never less than the broker's count */
 };
 
 /* ---- tasks ---- */
@@ -39,10 +39,10 @@ enum session_task_state {
 };
 
 enum { /* flags of a record */
-    SESSION_CANCEL_ASKED = 1,
-    SESSION_RETRY_ASKED = 2, /* the broker wants its payload again */
-    SESSION_ACCEPTED_ONCE = 4, /* by this broker or one before */
-    SESSION_ACCEPT_WANTED = 8, /* its owner wants to be told */
+       SESSION_CANCEL_ASKED = 1,
+       SESSION_RETRY_ASKED = 2,   /* the broker wants its payload again */
+       SESSION_ACCEPTED_ONCE = 4, /* by this broker or one before */
+       SESSION_ACCEPT_WANTED = 8, /* its owner wants to be told */
 };
 
 struct session_record {
@@ -65,10 +65,10 @@ struct session_numbers {
 
 struct session_stream {
     uint16_t slot;
-    uint64_t next;          /* the next number */
-    uint64_t acked;         /* all up to here are answered */
+    uint64_t next;  /* the next number */
+    uint64_t acked; /* all up to here are answered */
     uint64_t acked_told;
-    uint64_t first_chunk;   /* chunks[0] holds numbers first_chunk * 1,024 + 1 … */
+    uint64_t first_chunk;          /* chunks[0] holds numbers first_chunk * 1,024 + 1 … */
     struct session_chunk **chunks; /* NULL: all gone */
     size_t chunk_count;
     size_t chunk_capacity;
@@ -116,7 +116,7 @@ struct session_batch {
 struct session_call_entry {
     struct session_call_entry *following;
     uint64_t call;
-    void *owner; /* NULL: forgotten, or one of our own questions */
+    void *owner;                   /* NULL: forgotten, or one of our own questions */
     struct session_settle *settle; /* our own: what it settles */
     uint32_t verb;
     int64_t deadline_us; /* INT64_MAX: none */
@@ -185,10 +185,10 @@ struct session {
 
     uint32_t results_unacked;
     uint64_t bytes_unacked;
-    int64_t ack_at_us; /* INT64_MAX: nothing to acknowledge */
+    int64_t ack_at_us;   /* INT64_MAX: nothing to acknowledge */
     size_t cancel_count; /* over all streams */
     size_t retry_count;
-    bool cancels_ever;   /* else no record needs to be looked at after a reconnect */
+    bool cancels_ever; /* else no record needs to be looked at after a reconnect */
 
     struct session_call_entry *calls;
     struct session_call_entry *calls_last;
@@ -240,12 +240,13 @@ bool session_batch_fits(const struct session_batch *batch, const struct session_
 void session_batch_append(struct session *session, struct session_batch *batch,
                           struct wire_part payload, const struct task_id *origin);
 void session_batch_seal(struct session *session);
-void session_batch_release(struct session *session, struct session_batch *batch); /* one task less */
+/* One task less. */
+void session_batch_release(struct session *session, struct session_batch *batch);
 void session_batch_answered(struct session *session, struct session_batch *batch); /* one more */
 void session_batches_clear(struct session *session);
 void session_spares_free(struct session *session);
 void session_batch_unkeep(struct session_batch *batch); /* our hold on a batch out of the list */
-void session_batches_rewind(struct session *session); /* what is unanswered is to be sent again */
+void session_batches_rewind(struct session *session);   /* what is unanswered is to be sent again */
 bool session_batch_sendable(const struct session *session);
 void session_batch_send(struct session *session, struct wire_out *out, struct wire_part *body);
 void session_batch_begin(struct wire_out *out, const struct session_lane *lane, uint16_t slot,

@@ -4,7 +4,8 @@
  *
  *     SESSION_LOST, another epoch, nothing kept     resubmit: new numbers, old ids as origin
  *     SESSION_LOST otherwise                        never sent: resubmit; sent: settle by id
- *     no broker for reconnect_limit                 never sent or accepted: NO_BROKER; else UNCERTAIN
+ *     no broker for reconnect_limit                 never sent or accepted: NO_BROKER; else
+ * UNCERTAIN
  *
  * Each ends with a fresh identity: the numbers of the old session are never used again, so that a
  * late copy of an old message can do no harm. */
@@ -88,8 +89,7 @@ static void renewal_item(struct session *session, const struct renewal *renewal,
     if (record == NULL || record->batch != batch) {
         return;
     }
-    struct task_id key = {
-        .session = renewal->old_id, .slot = batch->slot, .number = item->number};
+    struct task_id key = {.session = renewal->old_id, .slot = batch->slot, .number = item->number};
     struct task_id id = item->has_origin ? item->origin : key;
     bool resubmit = renewal->resubmit_all || record->state == SESSION_TASK_OPEN;
     if (!resubmit) {

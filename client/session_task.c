@@ -278,9 +278,8 @@ void session_cancels_rewind(struct session *session) {
     }
 }
 
-static void session_chunk_each(struct session *session, struct session_stream *stream,
-                               size_t index, bool (*visit)(void *context, void *owner),
-                               void *context) {
+static void session_chunk_each(struct session *session, struct session_stream *stream, size_t index,
+                               bool (*visit)(void *context, void *owner), void *context) {
     struct session_chunk *chunk = stream->chunks[index];
     for (uint32_t i = 0; chunk != NULL && i < SESSION_CHUNK; i++) {
         struct session_record *record = &chunk->records[i];

@@ -35,8 +35,7 @@ static wherry_err options_wait(const wherry_call_options *options, struct submis
     return WHERRY_OK;
 }
 
-static wherry_err options_apply(const wherry_call_options *options,
-                                struct submission *submission) {
+static wherry_err options_apply(const wherry_call_options *options, struct submission *submission) {
     if (options->size != sizeof *options) {
         return err_set(WHERRY_E_INVALID, "options.size is %zu, expected %zu: set it to sizeof",
                        options->size, sizeof *options);
@@ -94,8 +93,10 @@ static wherry_err submission_fail(const struct submission *submission, wherry_er
     case WHERRY_E_LIMIT:
         return err_set(err, "this connection uses too many queues");
     case WHERRY_E_TIMEOUT:
-        return err_set(WHERRY_E_FULL, "queue \"%s\": too many calls of this connection wait for the "
-                                      "broker's answer", pool->name);
+        return err_set(WHERRY_E_FULL,
+                       "queue \"%s\": too many calls of this connection wait for the "
+                       "broker's answer",
+                       pool->name);
     default:
         return connection_fail(pool->connection, err);
     }
@@ -193,8 +194,8 @@ static wherry_err encode_picture(struct bytes *arguments, const wherry_call_opti
 
 /* Under the mutex. */
 static wherry_err apply_locked(const struct submission *submission, struct bytes *arguments,
-                               const wherry_call_options *options, int64_t deadline_us,
-                               bool wanted, struct wherry_async **out) {
+                               const wherry_call_options *options, int64_t deadline_us, bool wanted,
+                               struct wherry_async **out) {
     struct wherry_async *async = async_new(submission->pool->connection, &async_call_kind);
     if (async == NULL) {
         return err_set(WHERRY_E_NO_MEMORY, "no memory for an async");
@@ -283,8 +284,7 @@ wherry_err wherry_pool_apply_async(wherry_pool *pool, const char *function,
     struct wherry_async *async = NULL;
     va_list values;
     va_start(values, picture);
-    wherry_err err =
-        apply_picture(pool, function, options, out != NULL, &async, picture, values);
+    wherry_err err = apply_picture(pool, function, options, out != NULL, &async, picture, values);
     va_end(values);
     if (err == WHERRY_OK && out != NULL) {
         *out = async;

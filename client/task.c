@@ -83,8 +83,8 @@ static wherry_err task_check(const wherry_connection *connection, const char *id
         return err;
     }
     if (!task_id_from_text(id, out)) {
-        return err_set(WHERRY_E_INVALID, "\"%.64s\" is no task id: 26 letters and digits are expected",
-                       id);
+        return err_set(WHERRY_E_INVALID,
+                       "\"%.64s\" is no task id: 26 letters and digits are expected", id);
     }
     return WHERRY_OK;
 }

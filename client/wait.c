@@ -21,7 +21,8 @@ enum { WAIT_LONGEST_MS = 1000 * 60 * 60 * 24 }; /* a sleep; then it looks again 
 
 wherry_err wait_deadline(int64_t timeout_ms, int64_t *deadline_us) {
     if (timeout_ms < WHERRY_FOREVER) {
-        return err_set(WHERRY_E_INVALID, "timeout_ms %lld: expected WHERRY_FOREVER (-1) or 0 and more",
+        return err_set(WHERRY_E_INVALID,
+                       "timeout_ms %lld: expected WHERRY_FOREVER (-1) or 0 and more",
                        (long long)timeout_ms);
     }
     int64_t now_us = timeout_ms == 0 ? 0 : clock_mono_us();

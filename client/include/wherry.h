@@ -58,9 +58,9 @@ WHERRY_API const char *wherry_version(void);
  * versions then keep their defaults. 0 means the default everywhere. */
 typedef struct wherry_connect_options {
     size_t size;
-    int64_t connect_timeout_ms; /* how long wherry_connect may wait; default 5,000; WHERRY_FOREVER */
-    int64_t reconnect_limit_ms; /* no broker for this long ends open calls; default 60,000; FOREVER */
-    const char *label;          /* this program's name for people; default: the program's file name */
+    int64_t connect_timeout_ms; /* how long wherry_connect may wait; default 5,000; FOREVER */
+    int64_t reconnect_limit_ms; /* no broker so long ends open calls; default 60,000; FOREVER */
+    const char *label;          /* this program's name for people; default: its file name */
 } wherry_connect_options;
 
 /* Open a session with a broker.
@@ -104,25 +104,24 @@ typedef void (*wherry_error_callback)(wherry_err err, const char *text, void *co
 typedef struct wherry_call_options {
     size_t size;
     /* At a full queue: 0 (default) or WHERRY_FOREVER waits without end, at the broker and in order
-     * of arrival; > 0
-     * waits so many ms; WHERRY_NO_WAIT answers FULL at once. */
+     * of arrival; above 0 waits so many ms, then FULL; WHERRY_NO_WAIT answers FULL at once. */
     int64_t wait_ms;
-    bool keep;             /* the outcome stays at the broker for result_ttl_ms: any program may
-                              attach to it by id, and getting it does not remove it */
-    bool no_result;        /* fire and forget: the call is done once accepted, with the value nil */
-    uint32_t max_attempts; /* 1: may run once only, else LOST; 0: the queue's rule for crashes */
-    int32_t priority;      /* higher runs earlier within the queue */
-    uint64_t result_ttl_ms; /* with keep; 0: successes 1 h, failures 24 h */
-    const wherry_value *kwargs; /* a map: keyword arguments of every call; NULL: none. In picture
-                                   calls keywords behind ';' win over these. Borrowed for the call. */
+    bool keep;      /* the outcome stays at the broker for result_ttl_ms: any program may attach to
+                       it by id, and getting it does not remove it */
+    bool no_result; /* fire and forget: the call is done once accepted, with the value nil */
+    uint32_t max_attempts;      /* 1: may run once only, else LOST; 0: the rule for crashes */
+    int32_t priority;           /* higher runs earlier within the queue */
+    uint64_t result_ttl_ms;     /* with keep; 0: successes 1 h, failures 24 h */
+    const wherry_value *kwargs; /* a map: keyword arguments of every call; NULL: none. Keywords
+                                   given twice (behind a ';', too) are INVALID. Borrowed. */
     /* Run once, when the outcome is known, on the connection's callback thread, one at a time, in
      * order of completion, with no lock held; queued before get may return, and get never waits for
      * it (Python: a slow callback stalls all results). `value` and `text` are borrowed for the
      * call. On failure the error callback only. Both may submit, get and release. */
     wherry_callback callback;
     wherry_error_callback error_callback;
-    void *context; /* stays the caller's; handed to the callbacks */
-    uint64_t look_ahead; /* imap: items taken beyond what was yielded; 0: 4 chunks a process, ≥ 16 */
+    void *context;       /* stays the caller's; handed to the callbacks */
+    uint64_t look_ahead; /* imap: items beyond what was yielded; 0: 4 chunks a process, ≥ 16 */
 } wherry_call_options;
 
 #define WHERRY_NO_WAIT ((int64_t)-2)
@@ -171,7 +170,7 @@ WHERRY_API wherry_err wherry_pool_apply_values(wherry_pool *pool, const char *fu
 typedef struct wherry_items {
     const wherry_value *const *array; /* borrowed for the call */
     size_t count;                     /* of `array`; array NULL, list NULL, next NULL: no items */
-    const wherry_value *list;         /* borrowed for the call (imap: until the iterator's release) */
+    const wherry_value *list;         /* borrowed for the call; imap: until its release */
     /* Gives the next item (the library takes it) with OK, or END, or an error, which then comes out
      * of the map and does the pool no harm. Runs on the calling thread only. */
     wherry_err (*next)(void *context, wherry_value **out);

@@ -50,7 +50,8 @@ static wherry_err address_check(const char *item) {
     if (strncmp(item, "ipc://", strlen("ipc://")) == 0) {
         return address_check_ipc(item);
     }
-    return err_set(WHERRY_E_INVALID, "address \"%s\": expected tcp://host:port or ipc://path", item);
+    return err_set(WHERRY_E_INVALID, "address \"%s\": expected tcp://host:port or ipc://path",
+                   item);
 }
 
 static wherry_err addresses_split(struct addresses *addresses) {

@@ -3,8 +3,9 @@
  * The link's I/O thread; see link.h.
  *
  * Sleep without a lost wake-up: the thread says `asleep`, then collects once more, then polls. Who
- * appends before that collect is seen by it (both hold the owner's mutex); who appends after it finds
- * `asleep` set and writes the eventfd. So a busy link costs its callers no system call at all.
+ * appends before that collect is seen by it (both hold the owner's mutex); who appends after it
+ * finds `asleep` set and writes the eventfd. So a busy link costs its callers no system call at
+ * all.
  *
  * Why a thread that owns the socket: a caller's zmq_send() eats the edge of ZMQ_FD that another
  * thread polls for, and open-loop runs then stall for seconds (reference measurements). Why no
@@ -27,9 +28,9 @@
 #include <unistd.h>
 
 enum {
-    LINK_TURN_MESSAGES = 64,         /* received before sending gets its turn */
-    LINK_ROOM_FOR_BODY = 1 << 20,    /* frame 0 beside a payload of the largest size */
-    LINK_LOST_DELAY_US = 20000,      /* a lost connection is opened anew after this */
+    LINK_TURN_MESSAGES = 64,      /* received before sending gets its turn */
+    LINK_ROOM_FOR_BODY = 1 << 20, /* frame 0 beside a payload of the largest size */
+    LINK_LOST_DELAY_US = 20000,   /* a lost connection is opened anew after this */
 };
 
 struct link {
@@ -59,8 +60,8 @@ static void link_start(struct link *link) {
 static void link_reopen_now(struct link *link) {
     link->reopening = false;
     link->address = (link->address + 1) % link->addresses.count;
-    wherry_err err = link_socket_open(&link->socket, link->zmq_context,
-                                      link->addresses.items[link->address], 0);
+    wherry_err err =
+        link_socket_open(&link->socket, link->zmq_context, link->addresses.items[link->address], 0);
     if (err != WHERRY_OK) {
         link_reopen(link, 1000000); /* out of descriptors, for example: try again */
         return;

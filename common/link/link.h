@@ -32,8 +32,8 @@ struct link_ops { /* all run on the I/O thread, one at a time */
 };
 
 struct link_options {
-    uint32_t payload_max;  /* ZMQ_MAXMSGSIZE + room for frame 0 */
-    int extra_fd;          /* also polled, −1: none (a gate's eventfd) */
+    uint32_t payload_max; /* ZMQ_MAXMSGSIZE + room for frame 0 */
+    int extra_fd;         /* also polled, −1: none (a gate's eventfd) */
     void (*extra)(void *context, struct link *link); /* extra_fd is readable */
 };
 

@@ -43,10 +43,9 @@ static bool link_socket_set(void *zmq, int option, int value) {
 
 static bool link_socket_options(struct link_socket *socket, const char *address, int linger_ms) {
     void *zmq = socket->zmq;
-    return zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &socket->message_max,
-                          sizeof socket->message_max) == 0 &&
-           link_socket_set(zmq, ZMQ_LINGER, linger_ms) &&
-           link_socket_set(zmq, ZMQ_IMMEDIATE, 1) &&
+    return zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &socket->message_max, sizeof socket->message_max) ==
+               0 &&
+           link_socket_set(zmq, ZMQ_LINGER, linger_ms) && link_socket_set(zmq, ZMQ_IMMEDIATE, 1) &&
            link_socket_set(zmq, ZMQ_SNDHWM, LINK_HIGH_WATER) &&
            link_socket_set(zmq, ZMQ_RCVHWM, LINK_HIGH_WATER) &&
            link_socket_set(zmq, ZMQ_HEARTBEAT_IVL, LINK_BEAT_MS) &&

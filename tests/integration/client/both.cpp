@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: MIT
-//
-// Both public headers and both libraries in one C++ program: it compiles, links and starts.
+/* SPDX-License-Identifier: MIT
+ *
+ * Both public headers and both libraries in one C++ program: it compiles, links and starts. */
 #include "wherry.h"
 #include "wherry_worker.h"
 

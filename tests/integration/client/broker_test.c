@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The client and a real broker: full queues, results kept and not, restarts, ids across programs. */
+ * The client and a real broker: full queues, results kept and not, restarts, ids across programs.
+ */
 #include "crew.h"
 
 #include <signal.h>
@@ -14,8 +15,8 @@ static void a_full_queue_says_full_at_once_to_who_will_not_wait(void **state) {
     wherry_call_options options = {.size = sizeof options, .wait_ms = WHERRY_NO_WAIT};
     wherry_async *asyncs[3];
     for (int64_t i = 0; i < 3; i++) {
-        assert_int_equal(
-            wherry_pool_apply_async(crew.pool, "square", &options, &asyncs[i], "i", i), WHERRY_OK);
+        assert_int_equal(wherry_pool_apply_async(crew.pool, "square", &options, &asyncs[i], "i", i),
+                         WHERRY_OK);
     }
     crew_outcome(&crew, asyncs[2], WHERRY_E_FULL);
     assert_int_equal(wherry_async_accepted(asyncs[1], sandbox_left_ms(crew.box)), WHERRY_OK);
@@ -88,9 +89,9 @@ static void a_task_that_can_never_fit_is_too_large(void **state) {
     assert_int_equal(wherry_queue_set(crew.connection, "default", 0, 1000, 5000), WHERRY_OK);
     char data[2000] = {0};
     wherry_async *async = NULL;
-    assert_int_equal(wherry_pool_apply_async(crew.pool, "wherry.echo", NULL, &async, "y", data,
-                                             sizeof data),
-                     WHERRY_OK);
+    assert_int_equal(
+        wherry_pool_apply_async(crew.pool, "wherry.echo", NULL, &async, "y", data, sizeof data),
+        WHERRY_OK);
     crew_outcome(&crew, async, WHERRY_E_TOO_LARGE);
     wherry_async_release(&async);
     crew_close(&crew);
@@ -107,8 +108,8 @@ static void an_unknown_function_waits_and_everybody_says_why(void **state) {
     assert_int_equal(wherry_value_read(why, "s", &text), WHERRY_OK);
     crew_contains(text, "no worker offers no.such");
     wherry_value_release(&why);
-    assert_int_equal(
-        wherry_task_waiting(crew.connection, wherry_async_id(async), 5000, &why), WHERRY_OK);
+    assert_int_equal(wherry_task_waiting(crew.connection, wherry_async_id(async), 5000, &why),
+                     WHERRY_OK);
     wherry_value_release(&why);
     assert_int_equal(wherry_async_cancel(async), WHERRY_OK);
     crew_outcome(&crew, async, WHERRY_E_CANCELLED);

@@ -45,8 +45,7 @@ wherry_async *crew_submit(struct crew *crew, const char *function, const char *p
         wherry_value_build(&args, "[si]", text, va_arg(list, int64_t));
     }
     va_end(list);
-    wherry_err err =
-        wherry_pool_apply_async_values(crew->pool, function, args, NULL, NULL, &async);
+    wherry_err err = wherry_pool_apply_async_values(crew->pool, function, args, NULL, NULL, &async);
     if (err != WHERRY_OK) {
         fail_msg("%s: %s", function, wherry_last_error());
     }

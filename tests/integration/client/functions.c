@@ -111,7 +111,8 @@ static wherry_err large(wherry_task *task) {
     return err;
 }
 
-WHERRY_PLUGIN({"square", square, "square(number)"}, {"power", power, "power(base, exponent; minus)"},
+WHERRY_PLUGIN({"square", square, "square(number)"},
+              {"power", power, "power(base, exponent; minus)"},
               {"picky", picky, "picky(number; bad)"}, {"when", when, "when(path, number)"},
               {"once", once, "once(path, number)"}, {"die", die, "dies by a signal"},
               {"leave", leave, "exits with 3"}, {"large", large, "large(size)"});

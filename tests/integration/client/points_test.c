@@ -90,8 +90,7 @@ static void point_14_the_number_of_processes_is_the_workers(void **state) {
     crew_close(&crew);
 }
 
-static void point_18_and_19_other_chunks_run_and_the_first_failure_to_arrive_is_told(
-    void **state) {
+static void point_18_and_19_other_chunks_run_and_the_first_failure_to_arrive_is_told(void **state) {
     struct crew crew = crew_open(*state, "2", NULL, NULL);
     struct crew_numbers numbers;
     wherry_value *kwargs = NULL;
@@ -99,9 +98,9 @@ static void point_18_and_19_other_chunks_run_and_the_first_failure_to_arrive_is_
     crew_numbers_make(&numbers, 20);
     assert_int_equal(wherry_value_build(&kwargs, "{si}", "bad", (int64_t)13), WHERRY_OK);
     wherry_call_options options = {.size = sizeof options, .kwargs = kwargs};
-    assert_int_equal(wherry_pool_map(crew.pool, "picky", crew_numbers_items(&numbers), 4, &options,
-                                     &list),
-                     WHERRY_E_TASK_FAILED);
+    assert_int_equal(
+        wherry_pool_map(crew.pool, "picky", crew_numbers_items(&numbers), 4, &options, &list),
+        WHERRY_E_TASK_FAILED);
     crew_contains(wherry_last_error(), "ValueError: 13 is bad");
     wherry_value_release(&kwargs);
     crew_numbers_free(&numbers);
@@ -114,21 +113,21 @@ static void point_20_starmap_unpacks_and_an_item_that_is_no_list_fails_its_chunk
     wherry_value *result = NULL;
     int64_t first = 0;
     int64_t second = 0;
-    assert_int_equal(wherry_value_build(&list, "[[ii][ii]]", (int64_t)2, (int64_t)3, (int64_t)3,
-                                        (int64_t)2),
-                     WHERRY_OK);
-    assert_int_equal(wherry_pool_starmap(crew.pool, "power", (wherry_items){.list = list}, 1, NULL,
-                                         &result),
-                     WHERRY_OK);
+    assert_int_equal(
+        wherry_value_build(&list, "[[ii][ii]]", (int64_t)2, (int64_t)3, (int64_t)3, (int64_t)2),
+        WHERRY_OK);
+    assert_int_equal(
+        wherry_pool_starmap(crew.pool, "power", (wherry_items){.list = list}, 1, NULL, &result),
+        WHERRY_OK);
     assert_int_equal(wherry_value_read(result, "[ii]", &first, &second), WHERRY_OK);
     assert_int_equal(first, 8);
     assert_int_equal(second, 9);
     wherry_value_release(&result);
     wherry_value_release(&list);
     assert_int_equal(wherry_value_build(&list, "[i]", (int64_t)2), WHERRY_OK);
-    assert_int_equal(wherry_pool_starmap(crew.pool, "power", (wherry_items){.list = list}, 1, NULL,
-                                         &result),
-                     WHERRY_E_TASK_FAILED);
+    assert_int_equal(
+        wherry_pool_starmap(crew.pool, "power", (wherry_items){.list = list}, 1, NULL, &result),
+        WHERRY_E_TASK_FAILED);
     wherry_value_release(&list);
     crew_close(&crew);
 }
@@ -141,8 +140,8 @@ static void point_21_imap_gives_order_and_goes_on_after_a_failure(void **state) 
     crew_numbers_make(&numbers, 100);
     assert_int_equal(wherry_value_build(&kwargs, "{si}", "bad", (int64_t)7), WHERRY_OK);
     wherry_call_options options = {.size = sizeof options, .kwargs = kwargs};
-    assert_int_equal(wherry_pool_imap(crew.pool, "picky", crew_numbers_items(&numbers),
-                                      WHERRY_AUTO, &options, &iterator),
+    assert_int_equal(wherry_pool_imap(crew.pool, "picky", crew_numbers_items(&numbers), WHERRY_AUTO,
+                                      &options, &iterator),
                      WHERRY_OK);
     for (int64_t i = 0; i < 100; i++) {
         wherry_value *value = NULL;
@@ -187,9 +186,9 @@ static void point_24_imap_unordered_passes_by_what_is_slow(void **state) {
 static void point_27_a_failing_function_brings_its_text_and_the_worker_lives(void **state) {
     struct crew crew = crew_open(*state, "1", NULL, NULL);
     wherry_value *value = NULL;
-    assert_int_equal(wherry_pool_apply(crew.pool, "picky", NULL, &value, "i;i", (int64_t)3, "bad",
-                                       (int64_t)3),
-                     WHERRY_E_TASK_FAILED);
+    assert_int_equal(
+        wherry_pool_apply(crew.pool, "picky", NULL, &value, "i;i", (int64_t)3, "bad", (int64_t)3),
+        WHERRY_E_TASK_FAILED);
     crew_contains(wherry_last_error(), "ValueError: 3 is bad");
     assert_int_equal(wherry_pool_apply(crew.pool, "picky", NULL, &value, "s", "text"),
                      WHERRY_E_TASK_FAILED);
@@ -252,8 +251,8 @@ static void point_32_a_failure_is_told_each_time(void **state) {
     wherry_async *async = NULL;
     assert_int_equal(wherry_value_build(&args, "[i]", (int64_t)1), WHERRY_OK);
     assert_int_equal(wherry_value_build(&kwargs, "{si}", "bad", (int64_t)1), WHERRY_OK);
-    assert_int_equal(
-        wherry_pool_apply_async_values(crew.pool, "picky", args, kwargs, NULL, &async), WHERRY_OK);
+    assert_int_equal(wherry_pool_apply_async_values(crew.pool, "picky", args, kwargs, NULL, &async),
+                     WHERRY_OK);
     for (int i = 0; i < 3; i++) {
         crew_outcome(&crew, async, WHERRY_E_TASK_FAILED);
         crew_contains(wherry_async_error(async), "ValueError: 1 is bad");
@@ -295,9 +294,9 @@ static void point_35_and_36_each_outcome_runs_one_callback(void **state) {
     }
     struct crew_numbers numbers;
     crew_numbers_make(&numbers, 30);
-    assert_int_equal(wherry_pool_map_async(crew.pool, "picky", crew_numbers_items(&numbers), 2,
-                                           &options, NULL),
-                     WHERRY_OK);
+    assert_int_equal(
+        wherry_pool_map_async(crew.pool, "picky", crew_numbers_items(&numbers), 2, &options, NULL),
+        WHERRY_OK);
     wherry_pool_close(crew.pool);
     assert_int_equal(wherry_pool_join(crew.pool, sandbox_left_ms(crew.box)), WHERRY_OK);
     crew_close(&crew); /* callbacks have run after this */

@@ -207,7 +207,8 @@ void fake_result(struct fake *fake, uint16_t slot, uint64_t number, uint32_t sta
 void fake_results(struct fake *fake, uint16_t slot, uint64_t first, uint64_t count) {
     wire_result_begin(&fake->in, fake->epoch, slot);
     for (uint64_t i = 0; i < count; i++) {
-        wire_result_item(&fake->in, first + i, WIRE_DONE, (struct wire_part){"\xc0", 1, NULL, NULL});
+        wire_result_item(&fake->in, first + i, WIRE_DONE,
+                         (struct wire_part){"\xc0", 1, NULL, NULL});
     }
     wire_result_end(&fake->in);
     fake_give(fake);
@@ -234,8 +235,7 @@ wherry_err fake_submit_to(struct fake *fake, size_t index, const struct session_
                           const char *payload) {
     struct fake_task *task = &fake->tasks[index];
     struct wire_part part = {payload, strlen(payload), NULL, NULL};
-    wherry_err err =
-        session_submit(fake->session, lane, part, task, fake->now_us, &task->id);
+    wherry_err err = session_submit(fake->session, lane, part, task, fake->now_us, &task->id);
     task->key = task->id;
     return err;
 }

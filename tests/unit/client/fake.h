@@ -61,7 +61,7 @@ void fake_expect_nothing(struct fake *fake);
 struct fake_submit *fake_expect_submit(struct fake *fake); /* valid until the next one */
 void fake_give(struct fake *fake);                         /* fake->in to the session */
 
-void fake_connect(struct fake *fake); /* opened, hello, HELLO_OK */
+void fake_connect(struct fake *fake);   /* opened, hello, HELLO_OK */
 void fake_reconnect(struct fake *fake); /* the same with a resumed session */
 void fake_hello_ok(struct fake *fake);
 void fake_accept(struct fake *fake, uint16_t slot, uint64_t first, uint64_t count);
@@ -78,6 +78,6 @@ struct fake_task *fake_task(struct fake *fake, size_t index);
 wherry_err fake_submit_to(struct fake *fake, size_t index, const struct session_lane *lane,
                           const char *payload);
 void fake_submit(struct fake *fake, size_t index, const char *payload); /* must succeed */
-uint16_t fake_slot(void); /* of "default" */
+uint16_t fake_slot(void);                                               /* of "default" */
 
 #endif

@@ -7,6 +7,7 @@
 #include "common/link/address.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 #include <zmq.h>
@@ -133,7 +133,8 @@ static void world_bind(struct world *world) {
     assert_int_equal(zmq_bind(world->router, world->endpoint), 0);
     if (strchr(world->endpoint, '*') != NULL) {
         size_t size = sizeof world->endpoint;
-        assert_int_equal(zmq_getsockopt(world->router, ZMQ_LAST_ENDPOINT, world->endpoint, &size), 0);
+        assert_int_equal(zmq_getsockopt(world->router, ZMQ_LAST_ENDPOINT, world->endpoint, &size),
+                         0);
     }
 }
 
@@ -309,7 +310,7 @@ static void a_lost_connection_is_noticed_at_once_and_opened_anew(void **state) {
         }
         assert_int_equal(errno, EADDRINUSE);
         zmq_close(world->router);
-        usleep(2000);
+        poll(NULL, 0, 2);
     }
     int limit_ms = WORLD_LIMIT_MS;
     zmq_setsockopt(world->router, ZMQ_RCVTIMEO, &limit_ms, sizeof limit_ms);
@@ -330,9 +331,9 @@ static void closing_sends_what_still_waits(void **state) {
 
 static void malformed_addresses_are_refused_in_words(void **state) {
     (void)state;
-    static const char *const bad[] = {"",          "tcp://",          "tcp://host",
-                                      "tcp://:80", "tcp://host:0",    "tcp://host:70000",
-                                      "ipc://",    "http://host:80",  "tcp://a:1,,tcp://b:2",
+    static const char *const bad[] = {"",           "tcp://",         "tcp://host",
+                                      "tcp://:80",  "tcp://host:0",   "tcp://host:70000",
+                                      "ipc://",     "http://host:80", "tcp://a:1,,tcp://b:2",
                                       "tcp://a:1 ", "tcp://a:1x"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct link *link = NULL;

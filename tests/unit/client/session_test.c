@@ -300,8 +300,8 @@ static void large_arguments_are_lent_and_released_once_when_finished(void **stat
     static char large[100000];
     struct wire_part part = {large, sizeof large, count_release, fake};
     struct fake_task *task = fake_task(fake, 0);
-    assert_int_equal(
-        session_submit(fake->session, &fake_lane, part, task, fake->now_us, &task->id), WHERRY_OK);
+    assert_int_equal(session_submit(fake->session, &fake_lane, part, task, fake->now_us, &task->id),
+                     WHERRY_OK);
     struct fake_submit *submit = fake_expect_submit(fake);
     assert_int_equal(submit->items[0].payload.size, sizeof large);
     assert_ptr_equal(submit->items[0].payload.data, large);
@@ -392,8 +392,8 @@ static void closing_ends_everything_and_says_goodbye(void **state) {
     assert_int_equal(fake_submit_to(fake, 1, &fake_lane, "b"), WHERRY_E_CLOSED);
 }
 
-static void arguments_are_kept_until_finished_or_with_a_keeping_broker_until_accepted(
-    void **state) {
+static void
+arguments_are_kept_until_finished_or_with_a_keeping_broker_until_accepted(void **state) {
     struct fake *fake = *state;
     struct session_view view;
     fake_connect(fake);
