@@ -6,7 +6,7 @@
  *     large handle   1 | index 31
  *
  *     chunk (16 MiB of address space, 256 regions)
- *     ┌────────┬────────┬────────┬─── …      region of class c: 65,536 / size(c) slots, at most 2,048
+ *     ┌────────┬────────┬────────┬─── …      region of class c: 65,536 / size(c) slots, ≤ 2,048
  *     │ region │ region │ region │            free slots: a list through the slots themselves,
  *     └────────┴────────┴────────┴─── …      then those never touched (`fresh`)
  *

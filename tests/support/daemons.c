@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLAGS_MAX = 64 };
+enum { FLAGS_MAX = BROKER_FLAGS_MAX + 8 };
 
 static void flags_gather(struct sandbox *box, va_list list, const char **out, size_t count) {
     const char *next = va_arg(list, const char *);
     for (; next != NULL; next = va_arg(list, const char *)) {
-        if (count == FLAGS_MAX) {
-            sandbox_fail(box, "more than %d flags", FLAGS_MAX);
+        if (count == BROKER_FLAGS_MAX) {
+            sandbox_fail(box, "more than %d flags", BROKER_FLAGS_MAX);
         }
         out[count++] = next;
     }
@@ -46,31 +46,43 @@ static void broker_read_addresses(struct broker *broker) {
     }
 }
 
+/* The flags must outlive the call of the test that gave them. */
+static void broker_keep_flags(struct broker *broker, struct sandbox *box, va_list list) {
+    flags_gather(box, list, broker->flags, 0);
+    for (size_t i = 0; broker->flags[i] != NULL; i++) {
+        broker->flags[i] = sandbox_keep(box, strdup(broker->flags[i]));
+    }
+}
+
+static void broker_run(struct broker *broker, struct sandbox *box, const char *tcp_endpoint,
+                       uint16_t http_port) {
+    char http[32];
+    snprintf(http, sizeof http, "127.0.0.1:%u", (unsigned)http_port);
+    const char *flags[FLAGS_MAX + 1] = {"--listen", broker->endpoint, "--listen", tcp_endpoint,
+                                        "--http", http};
+    memcpy(flags + 6, broker->flags, sizeof broker->flags);
+    broker->program = program_start_with(box, "wherry-broker", flags, NULL, NULL);
+    broker_read_addresses(broker);
+}
+
 struct broker *broker_start(struct sandbox *box, ...) {
     struct broker *broker = sandbox_keep(box, calloc(1, sizeof *broker));
     snprintf(broker->endpoint, sizeof broker->endpoint, "ipc://%.40s/broker", box->folder);
-    const char *flags[FLAGS_MAX + 1] = {"--listen", broker->endpoint, "--listen",
-                                        "tcp://127.0.0.1:*", "--http", "127.0.0.1:0"};
     va_list list;
     va_start(list, box);
-    flags_gather(box, list, flags, 6);
+    broker_keep_flags(broker, box, list);
     va_end(list);
-    broker->program = program_start_with(box, "wherry-broker", flags, NULL, NULL);
-    broker_read_addresses(broker);
+    broker_run(broker, box, "tcp://127.0.0.1:*", 0);
     return broker;
 }
 
 void broker_restart(struct broker *broker) {
-    struct sandbox *box = broker->program->box;
-    char http[32];
+    char tcp_endpoint[SANDBOX_PATH_SIZE];
     if (program_running(broker->program)) {
         program_kill(broker->program);
     }
-    snprintf(http, sizeof http, "127.0.0.1:%u", (unsigned)broker->http_port);
-    broker->program =
-        program_start(box, "wherry-broker", "--listen", broker->endpoint, "--listen",
-                      broker->tcp_endpoint, "--http", http, NULL);
-    broker_read_addresses(broker);
+    snprintf(tcp_endpoint, sizeof tcp_endpoint, "%s", broker->tcp_endpoint);
+    broker_run(broker, broker->program->box, tcp_endpoint, broker->http_port);
 }
 
 struct program *worker_start(struct sandbox *box, const char *endpoint, ...) {

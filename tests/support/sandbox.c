@@ -84,12 +84,13 @@ void *sandbox_keep(struct sandbox *box, void *memory) {
     return memory;
 }
 
-static void show_log(const struct program *program) {
+static void show_log(struct program *program) {
+    bool running = program_running(program);
     char *text = support_read_file(program->err_path);
     size_t size = strlen(text);
     const char *tail = size > LOG_SHOWN_BYTES ? text + size - LOG_SHOWN_BYTES : text;
     print_error("--- stderr of %s (pid %d, %s)\n%s\n", program->name, (int)program->pid,
-                program->ended ? "ended" : "running", tail);
+                running ? "running" : "ended", tail);
     free(text);
 }
 

@@ -37,6 +37,7 @@ enum {
     SANDBOX_PROGRAMS_MAX = 64,
     SANDBOX_PATH_SIZE = 96, /* an ipc path has to stay below 108 */
     HTTP_BODY_SIZE = 256 * 1024,
+    BROKER_FLAGS_MAX = 64,
 };
 
 struct sandbox;
@@ -112,14 +113,14 @@ struct broker {
     char endpoint[SANDBOX_PATH_SIZE];     /* ipc://…: private */
     char tcp_endpoint[SANDBOX_PATH_SIZE]; /* tcp://127.0.0.1:N, N chosen by the system */
     uint16_t http_port;
+    const char *flags[BROKER_FLAGS_MAX + 1]; /* beyond the endpoints */
 };
 
 /* A broker on an ipc and a tcp endpoint, HTTP on a free port; flags beyond that up to a NULL.
  * Returns when it listens. Starting again in the same sandbox (after a kill) takes the same ipc
  * endpoint: that is how a restart is tested. */
 struct broker *broker_start(struct sandbox *box, ...) __attribute__((sentinel));
-/* The same without the HTTP port's and tcp endpoint's fresh numbers changing hands: kill and
- * start. */
+/* Kills it if it still runs, and starts another one on the same endpoints with the same flags. */
 void broker_restart(struct broker *broker);
 
 /* wherry-worker --broker ENDPOINT and these flags up to a NULL; returns when it says `msg=ready`:

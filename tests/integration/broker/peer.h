@@ -33,7 +33,8 @@ struct peer *peer_host(struct sandbox *box, const char *endpoint, uint64_t sessi
 struct peer *peer_child(struct sandbox *box, const char *endpoint, uint64_t session,
                         uint64_t host_session);
 /* One task for pool `default`. */
-void peer_submit(struct peer *peer, uint64_t number, const char *function, struct wire_part payload);
+void peer_submit(struct peer *peer, uint64_t number, const char *function,
+                 struct wire_part payload);
 /* The child answers the delivery with the same payload. */
 void peer_answer(struct peer *child, uint64_t epoch, const struct wire_deliver_item *item,
                  uint64_t counter);

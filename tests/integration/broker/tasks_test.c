@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Tasks through the broker program, with client, host and child made by hand: bytes arrive as they were
- * sent, and a broker that goes down waits for what is out. */
+ * Tasks through the broker program, with client, host and child made by hand: bytes arrive as they
+ * were sent, and a broker that goes down waits for what is out. */
 #include "tests/integration/broker/peer.h"
 
 #include <signal.h>
