@@ -199,6 +199,11 @@ bool children_closed(struct engine *engine, uint32_t index, uint32_t generation,
     return true;
 }
 
+bool children_is_stale(const struct engine *engine, uint32_t index, uint32_t generation) {
+    const struct child *child = child_at(engine, index);
+    return child->seen && child_ahead(generation + 1, child->generation) < 0;
+}
+
 void children_credit(struct engine *engine, uint32_t index, const struct wire_credit *credit) {
     struct child *child = child_at(engine, index);
     if (!child->seen || child_ahead(credit->generation, child->generation) > 0) {

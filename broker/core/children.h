@@ -30,6 +30,7 @@ struct child {
     uint32_t place;
     bool seen;    /* a generation was heard of */
     bool closing; /* CLOSE_GATE was sent: no deliveries until the next generation */
+    bool spared;  /* the hello being read is older than what was seen of this place: no sweep */
     bool dead;    /* its death was reported; nothing until the next child's hello */
     bool free;    /* in host.free */
     bool idle;    /* counted as idle */
@@ -85,6 +86,9 @@ void children_adopt(struct engine *engine, uint32_t child, uint32_t task, struct
 /* Generation `generation` was closed at `started`: whatever lies above is void and comes back.
  * False: an old report, nothing was done. */
 bool children_closed(struct engine *engine, uint32_t child, uint32_t generation, uint32_t started);
+/* A report of `generation` is older than one that was seen. Equal ones are not: a gate's closing and the
+ * first credit of the next generation say the same. */
+bool children_is_stale(const struct engine *engine, uint32_t child, uint32_t generation);
 void children_credit(struct engine *engine, uint32_t child, const struct wire_credit *credit);
 /* Something changed: acknowledge results and look at its room in this turn. */
 void children_touch(struct engine *engine, uint32_t child);

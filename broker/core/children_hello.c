@@ -59,9 +59,15 @@ void children_hello(struct engine *engine, route_id route, const struct event_he
         child_refuse(engine, route, hello, "this session belongs to somebody else");
         return;
     }
-    child_connect(engine, index, route, hello);
-    hello_ok(engine, engine->out, route, hello->session);
-    (void)children_closed(engine, index, hello->generation, hello->started);
+    if (children_is_stale(engine, index, hello->generation)) {
+        /* Of a former connection, or of the place's former child: the living one keeps its route. Should
+         * this be the living one, overtaken by its host's report, it says hello again. */
+        effects_add(engine->out, EFFECT_HELLO_REQUIRED, route);
+    } else {
+        child_connect(engine, index, route, hello);
+        hello_ok(engine, engine->out, route, hello->session);
+        (void)children_closed(engine, index, hello->generation, hello->started);
+    }
     for (uint32_t i = 0; i < hello->held_count; i++) {
         outcome_held(engine, index, &hello->held[i]);
     }

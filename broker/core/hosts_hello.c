@@ -80,8 +80,12 @@ static bool host_announce(struct engine *engine, uint32_t child,
 static void host_announce_place(struct engine *engine, uint32_t index,
                                 const struct event_place *place, struct effects *sink) {
     uint32_t child = hosts_child(engine, index, place->place);
+    bool stale = children_is_stale(engine, child, place->generation);
     (void)children_closed(engine, child, place->generation, place->started);
-    child_at(engine, child)->dead = !place->alive;
+    if (!stale) {
+        child_at(engine, child)->dead = !place->alive;
+    }
+    child_at(engine, child)->spared = stale;
     children_touch(engine, child);
     struct wire_token_run *runs = NULL;
     uint32_t count = 0;
@@ -111,19 +115,21 @@ static bool host_keeps_lease(struct engine *engine, uint32_t index) {
     return keeps;
 }
 
-/* Whatever was not announced has ended. */
+/* Whatever was not announced has ended; but an old hello knows nothing of newer deliveries. */
 void hosts_sweep_child(struct engine *engine, uint32_t index) {
     struct child *child = child_at(engine, index);
+    bool spared = child->spared;
+    child->spared = false;
     struct span why = span_of_text("its host does not hold it any more");
     for (uint32_t i = 0; i < child->ring_size && child->leased > 0; i++) {
-        if (child->ring[i] != 0 && !host_keeps_lease(engine, child->ring[i])) {
+        if (child->ring[i] != 0 && !host_keeps_lease(engine, child->ring[i]) && !spared) {
             attempt_lose(engine, child->ring[i], WIRE_CAUSE_NONE, why);
         }
     }
     for (uint32_t at = child->adopted.head; at != 0;) {
         const struct cold *cold = slab_at(&engine->colds, at);
         at = cold->adopted.next;
-        if (!host_keeps_lease(engine, cold->task)) {
+        if (!host_keeps_lease(engine, cold->task) && !spared) {
             attempt_lose(engine, cold->task, WIRE_CAUSE_NONE, why);
         }
     }
