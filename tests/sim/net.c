@@ -60,7 +60,7 @@ struct net_machine {
     bool blocked[2];
 };
 
-enum { NET_CUT_SOON_US = 100000 };
+enum { NET_CUT_SOON_US = 100000, NET_NOTICE_US = 1000000 };
 enum { NET_NODES_MAX = 64, NET_MACHINES_MAX = 24 };
 
 struct net {
@@ -179,8 +179,13 @@ net_node net_route_node(const struct net *net, route_id id) {
     return id == 0 || id > net->route_count ? UINT32_MAX : net->pasts[id - 1].node;
 }
 
+/* Not before the last message of the route has been read. */
 static void net_notice_lost(void *subject, uint64_t id) {
     struct net *net = subject;
+    if (net->routes[id - 1] != NULL || net->broker_stopped) {
+        world_at(net->world, net->world->now_us + NET_NOTICE_US, net_notice_lost, net, id);
+        return;
+    }
     if (net->broker_up && !net->pasts[id - 1].noticed) {
         net->pasts[id - 1].noticed = true;
         world_fault(net->world, FAULT_ROUTE_NOTICED);
