@@ -130,19 +130,18 @@ void attempt_lose(struct engine *engine, uint32_t index, uint32_t cause, struct 
     uint32_t lost = cold->leases_lost;
     attempt_detach(engine, index);
     attempt_fence(engine, index, token);
-    if ((task_at(engine, index)->flags & TASK_CANCEL) == 0 &&
-        (lost >= BOUND_LEASES_LOST || attempt_was_last(engine, index))) {
+    bool cancelled = (task_at(engine, index)->flags & TASK_CANCEL) != 0;
+    if (!cancelled && (lost >= BOUND_LEASES_LOST || attempt_was_last(engine, index))) {
         result_fail(engine, index, WIRE_LOST, &failure);
         return;
     }
-    engine->counts.retries_lease++;
-    task_at(engine, index)->flags &= (uint16_t)~TASK_STARTED;
+    engine->counts.retries_lease += !cancelled;
     attempt_go_back(engine, index, true);
 }
 
-void attempt_drain(struct engine *engine, uint32_t index) {
+void attempt_stop(struct engine *engine, uint32_t index) {
     struct token token = task_token(engine, index);
-    note_task(engine, LOG_INFO, "attempt stopped by a drain", index, token, "%s", "");
+    note_task(engine, LOG_INFO, "attempt stopped", index, token, "%s", "");
     attempt_detach(engine, index);
     attempt_fence(engine, index, token);
     attempt_go_back(engine, index, true);
@@ -184,13 +183,11 @@ void attempt_crash(struct engine *engine, uint32_t index, const struct event_dea
     uint32_t crashes = cold->crashes;
     attempt_detach(engine, index);
     attempt_fence(engine, index, token);
-    if ((task_at(engine, index)->flags & TASK_CANCEL) == 0 &&
-        (crashes >= BOUND_CRASHES || attempt_was_last(engine, index))) {
+    if (crashes >= BOUND_CRASHES || attempt_was_last(engine, index)) {
         result_fail(engine, index, WIRE_FAILED, &failure);
         return;
     }
     engine->counts.retries_crash++;
-    task_at(engine, index)->flags &= (uint16_t)~TASK_STARTED;
     attempt_go_back(engine, index, true);
 }
 

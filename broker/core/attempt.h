@@ -7,7 +7,7 @@
  *            ──return──> BACK          not started: nothing is counted, nothing fenced
  *            ──lose────> BACK          started, its lease is lost: counted apart, fenced;  10th:
  * LOST ──crash───> BACK          it was running when its process died: counted, fenced;  3rd:
- * FAILED ──drain───> BACK          stopped on purpose: fenced, not counted
+ * FAILED ──stop────> BACK          stopped on purpose (drain, cancel): fenced, not counted
  *
  * Fenced: results of this token or an older one are refused for ever (rules §4.2). A cancelled task
  * ends CANCELLED wherever it would go back. */
@@ -28,7 +28,7 @@ void attempt_adopt(struct engine *engine, uint32_t task, uint32_t child, struct 
 void attempt_return(struct engine *engine, uint32_t task);
 void attempt_lose(struct engine *engine, uint32_t task, uint32_t cause, struct span why);
 void attempt_crash(struct engine *engine, uint32_t task, const struct event_death *death);
-void attempt_drain(struct engine *engine, uint32_t task);
+void attempt_stop(struct engine *engine, uint32_t task);
 
 /* A judged result; the task is leased or ready. Takes the payload. */
 void attempt_answer(struct engine *engine, uint32_t task, struct token token, uint32_t status,

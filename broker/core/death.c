@@ -10,9 +10,9 @@
 static void death_end_running(struct engine *engine, uint32_t task,
                               const struct event_death *death) {
     bool cancelled = (task_at(engine, task)->flags & TASK_CANCEL) != 0;
-    if (death->cause == WIRE_CAUSE_DRAINED) {
-        attempt_drain(engine, task);
-    } else if (death->cause == WIRE_CAUSE_TERMINATED && !cancelled) {
+    if (cancelled || death->cause == WIRE_CAUSE_DRAINED) {
+        attempt_stop(engine, task);
+    } else if (death->cause == WIRE_CAUSE_TERMINATED) {
         attempt_lose(engine, task, death->cause, span_of_text("its process was stopped"));
     } else {
         attempt_crash(engine, task, death);

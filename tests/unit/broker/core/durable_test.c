@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The persist barrier with a store that keeps (rules §1). */
+#include "tests/unit/broker/core/bench.h"
+
+#include <string.h>
+
+static struct bench *open_durable(void) {
+    struct bench *bench = bench_open(DURABLE);
+    bench_client(bench, 1);
+    bench_worker(bench, 10, "f");
+    return bench;
+}
+
+static void nothing_is_told_before_it_is_committed(void **state) {
+    (void)state;
+    struct bench *bench = open_durable();
+    bench_submit_with(
+        bench, 1,
+        &(struct bench_submit){.function = "f", .first = 1, .count = 1, .want_ack = true});
+    bench_expect(bench, "COMMIT 4\n");
+    bench_commit(bench);
+    bench_expect(bench, "1 ACCEPTED 1+1\n11 DELIVER f g1 s1 c1: 1.1\n");
+    bench_done(bench, 11, 1, 1);
+    bench_expect(bench, "COMMIT 5\n");
+    bench_commit(bench);
+    bench_expect(bench, "11 RESULT_ACK 100.1+1\n1 RESULT 1=0\n");
+    assert_int_equal(bench_stored(bench, RECORD_TASK), 1);
+    bench_ack(bench, 1, 1, 1, 1);
+    bench_commit(bench);
+    assert_int_equal(bench_stored(bench, RECORD_TASK), 0);
+    bench_close(bench);
+}
+
+static void a_repeated_request_waits_for_its_batch(void **state) {
+    (void)state;
+    struct bench *bench = open_durable();
+    bench_submit(bench, 1, "f", 1, 1);
+    bench_forget(bench);
+    bench_submit(bench, 1, "f", 1, 1);
+    bench_expect(bench, "");
+    bench_commit(bench);
+    bench_expect(bench, "11 DELIVER f g1 s1 c1: 1.1\n1 ACCEPTED 1+1\n");
+    bench_close(bench);
+}
+
+static void what_comes_during_a_commit_goes_into_the_next_batch(void **state) {
+    (void)state;
+    struct bench *bench = open_durable();
+    struct bench_submit submit = {.function = "f", .first = 1, .count = 1, .want_ack = true};
+    bench_submit_with(bench, 1, &submit);
+    submit.first = 2;
+    bench_submit_with(bench, 1, &submit);
+    submit.first = 3;
+    bench_submit_with(bench, 1, &submit);
+    bench_expect(bench, "COMMIT 4\n");
+    bench_commit(bench);
+    bench_expect(bench, "1 ACCEPTED 1+1\n11 DELIVER f g1 s1 c1: 1.1\nCOMMIT 5\n");
+    bench_commit(bench);
+    bench_expect(bench, "1 ACCEPTED 2+1\n1 ACCEPTED 3+1\n");
+    bench_close(bench);
+}
+
+static void hello_and_beats_wait_for_nothing_but_a_new_session_does(void **state) {
+    (void)state;
+    struct bench *bench = open_durable();
+    bench_submit(bench, 1, "f", 1, 1);
+    bench_forget(bench);
+    bench_plain(bench, 1, EVENT_BEAT);
+    bench_hello_client(bench, 3, 1, true);
+    bench_hello_client(bench, 2, 2, false);
+    bench_expect(bench, "1 BEAT_OK\n1 CLOSE_ROUTE\n3 HELLO_OK\n");
+    bench_commit(bench);
+    bench_commit(bench);
+    assert_non_null(strstr(bench_trace(bench), "2 HELLO_OK\n"));
+    bench_close(bench);
+}
+
+static void a_payload_is_given_back_only_after_its_batch(void **state) {
+    (void)state;
+    struct bench *bench = open_durable();
+    bench_submit_with(
+        bench, 1,
+        &(struct bench_submit){.function = "g", .first = 1, .count = 1, .flags = TASK_NO_RESULT});
+    bench_cancel(bench, 1, 1, 1); /* the bench checks each PUT's payload when it is committed */
+    assert_int_equal(bench_counts(bench).tasks, 0);
+    bench_commit(bench);
+    bench_close(bench);
+}
+
+static void deliveries_to_one_child_leave_in_order(void **state) {
+    (void)state;
+    struct bench *bench = open_durable();
+    bench_submit(bench, 1, "f", 1, 3);
+    bench_commit(bench);
+    bench_result(bench, 11, 1, 1, WIRE_DONE, (struct wire_credit){1, 2, 1}); /* room for one more */
+    bench_commit(bench);
+    bench_forget(bench);
+    struct bench_submit once = {.function = "f", .first = 4, .count = 1, .flags = TASK_ONCE};
+    bench_submit_with(bench, 1, &once);
+    bench_credit(bench, 11, 1, 9, 1);
+    bench_commit(bench);
+    while (strstr(bench_trace(bench), "1.4") == NULL) {
+        bench_commit(bench);
+    }
+    const char *trace = bench_trace(bench);
+    assert_true(strstr(trace, "s3 ") < strstr(trace, "s4 ") || strstr(trace, "s4 ") == NULL);
+    bench_close(bench);
+}
+
+static void a_full_batch_parks_changes_and_answers_beats(void **state) {
+    (void)state;
+    struct engine_config config = {.batch_bytes_max = 400};
+    struct bench *bench = bench_open_with(DURABLE, &config);
+    bench_client(bench, 1);
+    struct bench_submit submit = {.function = "f", .first = 1, .count = 3, .want_ack = true};
+    bench_submit_with(bench, 1, &submit);
+    submit.first = 4;
+    bench_submit_with(bench, 1, &submit);
+    submit.first = 7;
+    bench_submit_with(bench, 1, &submit);
+    bench_plain(bench, 1, EVENT_BEAT);
+    bench_expect(bench, "COMMIT 3\n1 BEAT_OK\n");
+    assert_int_equal(bench_counts(bench).tasks, 6);
+    bench_commit(bench);
+    bench_commit(bench);
+    assert_int_equal(bench_counts(bench).tasks, 9);
+    assert_non_null(strstr(bench_trace(bench), "1 ACCEPTED 7+3\n"));
+    bench_close(bench);
+}
+
+static void no_space_stops_new_work_and_nothing_else(void **state) {
+    (void)state;
+    struct bench *bench = open_durable();
+    bench_submit(bench, 1, "f", 1, 1);
+    bench_commit(bench);
+    bench_forget(bench);
+    struct event space = {.kind = EVENT_STORE_SPACE, .store_has_space = false};
+    bench_step(bench, &space);
+    bench_submit(bench, 1, "f", 2, 1);
+    bench_expect(bench, "1 ANSWERED 2 err=26\n");
+    bench_done(bench, 11, 1, 1);
+    bench_commit(bench);
+    assert_int_equal(bench_counts(bench).done, 1);
+    space.store_has_space = true;
+    bench_step(bench, &space);
+    bench_submit(bench, 1, "f", 3, 1);
+    assert_int_equal(bench_counts(bench).submitted, 2);
+    bench_close(bench);
+}
+
+static void damaged_records_are_refused(void **state) {
+    (void)state;
+    struct engine_config config = {.keeps = true, .epoch = 5};
+    struct engine *engine = engine_create(&config);
+    static const uint8_t head[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    for (uint8_t kind = 0; kind < 8; kind++) {
+        struct record record = {.key = {kind}, .head = {head, sizeof(head)}};
+        assert_int_equal(engine_restore(engine, &record), WHERRY_E_PROTOCOL);
+    }
+    assert_null(engine_audit(engine));
+    engine_destroy(&engine);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_told_before_it_is_committed),
+        cmocka_unit_test(a_repeated_request_waits_for_its_batch),
+        cmocka_unit_test(what_comes_during_a_commit_goes_into_the_next_batch),
+        cmocka_unit_test(hello_and_beats_wait_for_nothing_but_a_new_session_does),
+        cmocka_unit_test(a_payload_is_given_back_only_after_its_batch),
+        cmocka_unit_test(deliveries_to_one_child_leave_in_order),
+        cmocka_unit_test(a_full_batch_parks_changes_and_answers_beats),
+        cmocka_unit_test(no_space_stops_new_work_and_nothing_else),
+        cmocka_unit_test(damaged_records_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
