@@ -144,6 +144,17 @@ void attempt_stop(struct engine *engine, uint32_t index) {
     note_task(engine, LOG_INFO, "attempt stopped", index, token, "%s", "");
     attempt_detach(engine, index);
     attempt_fence(engine, index, token);
+    const struct task *task = task_at(engine, index);
+    if ((lane_at(engine, task->lane)->options.flags & TASK_ONCE) != 0 &&
+        (task->flags & TASK_CANCEL) == 0) {
+        struct wire_failure failure = {
+            .code = WHERRY_E_LOST,
+            .cause = WIRE_CAUSE_DRAINED,
+            .text = span_of_text("it may run once only, and was stopped while it ran"),
+        };
+        result_fail(engine, index, WIRE_LOST, &failure);
+        return;
+    }
     attempt_go_back(engine, index, true);
 }
 

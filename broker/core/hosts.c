@@ -179,7 +179,8 @@ void hosts_lose(struct engine *engine, uint32_t index, const char *why) {
 }
 
 static void host_end_attempt(struct engine *engine, const struct host *host, uint32_t task) {
-    if (host->goodbye) {
+    const struct cold *cold = cold_find(engine, task);
+    if (host->goodbye && (cold == NULL || !cold->answered)) {
         attempt_stop(engine, task);
     } else {
         attempt_lose(engine, task, WIRE_CAUSE_HOST_LOST, span_of_text("its host fell silent"));
