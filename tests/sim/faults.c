@@ -314,6 +314,35 @@ static void faults_delay(struct sim_faults *faults) {
                    sim_rng_skewed(&faults->rng, 1000, 5 * FAULTS_SECOND_US));
 }
 
+/* Somebody speaks another version, or knows a client's session but not its secret. Neither gets in. */
+static void faults_stranger(struct sim_faults *faults) {
+    struct sim *sim = faults->sim;
+    uint8_t secret[WIRE_SECRET_SIZE] = {0};
+    struct sim_client *client = faults_some_client(faults);
+    struct session_view view = {.id = 1};
+    if (client->session != NULL) {
+        session_look(client->session, &view);
+    }
+    bool version = sim_rng_chance(&faults->rng, 500);
+    struct wire_hello hello = {
+        .peer = WIRE_CLIENT,
+        .version_min = version ? 90 : WIRE_VERSION_MIN,
+        .version_max = version ? 99 : WIRE_VERSION_MAX,
+        .resume = true,
+        .session = view.id,
+        .secret = {secret, sizeof secret},
+    };
+    struct wire_out out;
+    wire_out_init(&out);
+    wire_hello_begin(&out, &hello, 0, 0);
+    wire_hello_end(&out);
+    world_fault(&sim->world, FAULT_STRANGER);
+    net_open(sim->net, sim->stranger);
+    net_send_up(sim->net, sim->stranger, &out);
+    border_release(&out);
+    wire_out_fini(&out);
+}
+
 /* ---- the plan --------------------------------------------------------------------------------- */
 
 static const struct faults_kind faults_kinds[] = {
@@ -325,6 +354,7 @@ static const struct faults_kind faults_kinds[] = {
     {2, false, faults_host_pause},   {6, false, faults_child_crash},
     {3, false, faults_child_pause},  {8, false, faults_cut},
     {4, false, faults_partition},    {4, false, faults_delay},
+    {1, false, faults_stranger},
 };
 enum { FAULTS_KINDS = sizeof faults_kinds / sizeof faults_kinds[0] };
 

@@ -229,6 +229,34 @@ static void net_route_leave(struct net *net, struct net_route *route) {
     }
 }
 
+/* The socket lives on, on another route: what its machine had already received it still reads. */
+static void net_carry_over(struct net *net, struct net_queue *from, struct net_route *to) {
+    struct net_queue *down = &to->ways[NET_DOWN];
+    while (from->first != NULL && net->farewell != NET_NOTHING_LATE &&
+           (net->farewell == NET_ALL_LATE || sim_rng_chance(&net->rng, 600))) {
+        struct net_message *message = net_queue_pop(from);
+        message->next = NULL;
+        *down->last = message;
+        down->last = &message->next;
+        down->last_due_us = message->due_us;
+        world_at(net->world, message->due_us, net_pump, net, to->id * 2 + NET_DOWN);
+    }
+}
+
+/* A connection breaks under a socket that goes on: down messages already received, then the new route. */
+static void net_replace(struct net *net, struct net_route *old) {
+    struct net_queue down = old->ways[NET_DOWN];
+    net_node node = old->node;
+    if (down.first == NULL) {
+        net_queue_init(&down);
+    }
+    net_queue_init(&old->ways[NET_DOWN]);
+    net_route_leave(net, old);
+    net->nodes[node].route = net_route_add(net, node);
+    net_carry_over(net, &down, net->nodes[node].route);
+    net_queue_drop(net, &down);
+}
+
 /* ---- life ------------------------------------------------------------------------------------- */
 
 struct net *net_create(struct world *world, uint64_t seed, struct net_hooks hooks) {
@@ -424,11 +452,10 @@ static void net_pump_all(struct net *net) {
 /* ---- faults ----------------------------------------------------------------------------------- */
 
 void net_cut(struct net *net, net_node node) {
-    if (net->nodes[node].route == NULL) {
+    if (net->nodes[node].route == NULL || net->nodes[node].route->to_next_broker) {
         return;
     }
-    net_route_leave(net, net->nodes[node].route);
-    net->nodes[node].route = net_route_add(net, node);
+    net_replace(net, net->nodes[node].route);
 }
 
 void net_cut_soon(struct net *net, net_node node) {
@@ -473,14 +500,16 @@ void net_broker_down(struct net *net) {
     net->broker_up = false;
     uint32_t count = net->route_count; /* those added below are for the next broker */
     for (uint32_t i = 0; i < count; i++) {
-        if (net->routes[i] != NULL) {
-            bool current = net->routes[i]->current;
-            net->pasts[i].noticed = true;
-            net_node node = net->routes[i]->node;
-            net_route_free(net, i + 1);
-            if (current) {
-                net->nodes[node].route = net_route_add(net, node);
+        struct net_route *route = net->routes[i];
+        net->pasts[i].noticed = true;
+        if (route != NULL) {
+            net_queue_drop(net, &route->ways[NET_UP]);
+            if (route->current) {
+                net_replace(net, route);
             }
+        }
+        if (net->routes[i] != NULL) {
+            net_route_free(net, i + 1);
         }
     }
 }

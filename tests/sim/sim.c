@@ -95,7 +95,7 @@ static void sim_to_peer(void *context, void *peer, const struct wire_message *me
         sim_host_message(host, message);
     } else if (sim_is_puppet(sim, peer) != NULL) {
         puppet_message(sim_is_puppet(sim, peer), message);
-    } else {
+    } else if (peer != &sim->stranger) {
         sim_child_message(peer, message);
     }
 }
@@ -124,6 +124,7 @@ struct sim *sim_create(const struct sim_config *config) {
     for (uint32_t i = 0; i < config->hosts; i++) {
         sim_host_init(&sim->hosts[i], sim, i);
     }
+    sim->stranger = net_node_add(sim->net, "stranger", 0, &sim->stranger);
     faults_init(&sim->faults, sim);
     return sim;
 }

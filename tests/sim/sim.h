@@ -58,6 +58,7 @@ struct sim {
     struct sim_host hosts[SIM_HOSTS_MAX];
     struct sim_checker checker;
     struct sim_faults faults;
+    net_node stranger; /* somebody who has no business here */
     struct puppet *puppets[SIM_PUPPETS_MAX]; /* of a scenario */
     uint32_t puppet_count;
     void *scene_end; /* jmp_buf of a scenario */

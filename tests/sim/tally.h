@@ -36,6 +36,7 @@
     X(IO_ERROR, "I/O error, outcome unknown")                                               \
     X(DISK_FULL, "disk full")                                                               \
     X(CLOCK_JUMP, "wall clock jumped")                                                      \
+    X(STRANGER, "stranger with a wrong version or secret")                                  \
     X(ROUTE_NOTICED, "broker noticed a lost route")
 
 enum sim_fault {
