@@ -86,8 +86,8 @@ void children_adopt(struct engine *engine, uint32_t child, uint32_t task, struct
 /* Generation `generation` was closed at `started`: whatever lies above is void and comes back.
  * False: an old report, nothing was done. */
 bool children_closed(struct engine *engine, uint32_t child, uint32_t generation, uint32_t started);
-/* A report of `generation` is older than one that was seen. Equal ones are not: a gate's closing and the
- * first credit of the next generation say the same. */
+/* A report of `generation` is older than one that was seen. Equal ones are not: a gate's closing
+ * and the first credit of the next generation say the same. */
 bool children_is_stale(const struct engine *engine, uint32_t child, uint32_t generation);
 void children_credit(struct engine *engine, uint32_t child, const struct wire_credit *credit);
 /* Something changed: acknowledge results and look at its room in this turn. */

@@ -60,8 +60,8 @@ void children_hello(struct engine *engine, route_id route, const struct event_he
         return;
     }
     if (children_is_stale(engine, index, hello->generation)) {
-        /* Of a former connection, or of the place's former child: the living one keeps its route. Should
-         * this be the living one, overtaken by its host's report, it says hello again. */
+        /* Of a former connection, or of the place's former child: the living one keeps its route.
+         * Should this be the living one, overtaken by its host's report, it says hello again. */
         effects_add(engine->out, EFFECT_HELLO_REQUIRED, route);
     } else {
         child_connect(engine, index, route, hello);

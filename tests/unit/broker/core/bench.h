@@ -106,6 +106,8 @@ void bench_plain(struct bench *bench, route_id route, enum event_kind kind);
 
 struct task_id bench_id(uint64_t session, uint64_t number); /* of a task of queue "default" */
 uint64_t bench_epoch(const struct bench *bench);
+bool bench_keeps(const struct bench *bench);
+bool bench_commits(const struct bench *bench); /* a batch is in flight */
 
 /* ---- what leaves ----------------------------------------------------------------------------- */
 

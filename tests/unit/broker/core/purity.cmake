@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# core calls memory and string functions, what is pure in wherry_common, and nothing else: no clock, socket,
-# file, thread or random source. Run with -DARCHIVE=libwherry_core.a.
+# core calls memory and string functions, what is pure in wherry_common, and nothing else: no
+# clock, socket, file, thread or random source. Run with -DARCHIVE=libwherry_core.a.
 execute_process(COMMAND nm -u ${ARCHIVE} OUTPUT_VARIABLE undefined RESULT_VARIABLE failed)
 execute_process(COMMAND nm --defined-only ${ARCHIVE} OUTPUT_VARIABLE defined)
 if(failed)
