@@ -199,7 +199,8 @@ static void faults_client_pause(struct sim_faults *faults) {
 
 static void faults_start_host(void *subject, uint64_t life) {
     struct sim_host *host = subject;
-    if (faults_current(&host->sim->faults, life) && host->logic == NULL) {
+    bool wanted = faults_current(&host->sim->faults, life) && !host->sim->ending;
+    if (wanted && host->logic == NULL) {
         sim_host_start(host);
     }
 }
@@ -400,7 +401,7 @@ void faults_init(struct sim_faults *faults, struct sim *sim) {
     if (!calm && sim_rng_chance(&faults->rng, 200)) {
         faults->kinds = UINT32_MAX;
     }
-    faults->pace_us = INT64_C(200000) << rng_below(&faults->rng, 8);
+    faults->pace_us = INT64_C(50000) << rng_below(&faults->rng, 8);
 }
 
 void faults_begin(struct sim_faults *faults) {
