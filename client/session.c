@@ -123,7 +123,9 @@ static wherry_err session_submit_batch(struct session *session, const struct ses
 wherry_err session_submit(struct session *session, const struct session_lane *lane,
                           struct wire_part payload, void *owner, int64_t now_us,
                           struct task_id *id) {
-    session->now_us = now_us;
+    if (now_us != 0) {
+        session->now_us = now_us;
+    }
     if (session->failed != WHERRY_OK) {
         return session->failed;
     }

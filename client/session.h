@@ -118,7 +118,7 @@ bool session_wants_reopen(const struct session *session);
  * TOO_LARGE; LIMIT (streams); NO_MEMORY. */
 wherry_err session_submit(struct session *session, const struct session_lane *lane,
                           struct wire_part payload, void *owner, int64_t now_us,
-                          struct task_id *id);
+                          struct task_id *id); /* now_us 0: as last told; for lane.wait_ms ≤ 0 */
 bool session_has_room(const struct session *session, uint16_t slot);
 
 /* All by the key; unknown and finished ones are no-ops. */

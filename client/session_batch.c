@@ -233,10 +233,10 @@ static bool session_options_equal(const struct wire_options *a, const struct wir
 
 bool session_batch_fits(const struct session_batch *batch, const struct session_lane *lane,
                         size_t payload_size) {
-    const uint8_t *names = (const uint8_t *)batch->names;
-    return span_equal(lane->queue, (struct span){names, batch->queue_size}) &&
-           span_equal(lane->function,
-                      (struct span){names + batch->queue_size, batch->function_size}) &&
+    return lane->queue.size == batch->queue_size && lane->function.size == batch->function_size &&
+           memcmp(lane->function.data, batch->names + batch->queue_size, batch->function_size) ==
+               0 &&
+           memcmp(lane->queue.data, batch->names, batch->queue_size) == 0 &&
            session_options_equal(&lane->options, &batch->options) &&
            lane->wait_ms == batch->wait_ms && wire_out_fits(&batch->out, payload_size);
 }

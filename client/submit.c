@@ -67,13 +67,12 @@ wherry_err submission_init(struct submission *submission, struct wherry_pool *po
         return err_set(WHERRY_E_INVALID, "the function's name must have 1 to %d bytes",
                        (int)WIRE_NAME_MAX);
     }
-    *submission = (struct submission){
-        .pool = pool,
-        .lane = {.queue = pool->queue,
-                 .function = {(const uint8_t *)function, size},
-                 .wait_ms = -1},
-        .patience_us = INT64_MAX,
-    };
+    submission->pool = pool;
+    submission->lane.queue = pool->queue;
+    submission->lane.function = (struct span){(const uint8_t *)function, size};
+    submission->lane.options = (struct wire_options){.flags = 0};
+    submission->lane.wait_ms = -1;
+    submission->patience_us = INT64_MAX;
     return options == NULL ? WHERRY_OK : options_apply(options, submission);
 }
 
@@ -111,8 +110,10 @@ static wherry_err submission_try(const struct submission *submission, struct byt
     bool large = arguments->size > WIRE_INLINE_MAX;
     struct wire_part payload = {arguments->data, arguments->size,
                                 large ? connection_free_copy : NULL, NULL};
-    wherry_err err = session_submit(pool->connection->session, &submission->lane, payload, owner,
-                                    clock_mono_coarse_us(), id);
+    /* Only a wait with an end needs to know when it began. */
+    int64_t now_us = submission->lane.wait_ms > 0 ? clock_mono_us() : 0;
+    wherry_err err =
+        session_submit(pool->connection->session, &submission->lane, payload, owner, now_us, id);
     if (err == WHERRY_OK) {
         pool->open++;
         if (large) {

@@ -11,12 +11,6 @@ int64_t clock_mono_us(void) {
     return (int64_t)at.tv_sec * 1000000 + at.tv_nsec / 1000;
 }
 
-int64_t clock_mono_coarse_us(void) {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &at);
-    return (int64_t)at.tv_sec * 1000000 + at.tv_nsec / 1000;
-}
-
 int64_t clock_wall_ms(void) {
     struct timespec at;
     clock_gettime(CLOCK_REALTIME, &at);

@@ -7,8 +7,6 @@
 #include <stdint.h>
 
 int64_t clock_mono_us(void);
-/* The same clock, up to 4 ms behind, at a fifth of the cost: for hot paths that need no more. */
-int64_t clock_mono_coarse_us(void);
 int64_t clock_wall_ms(void);
 
 #endif
