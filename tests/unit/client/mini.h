@@ -8,7 +8,7 @@
  *     echo       answers its first argument; a chunk: its items
  *     reverse    as echo, but only after the tasks submitted behind it
  *     fail       fails: "ValueError: no"; a chunk with an item "bad" fails, others echo
- *     full       is refused: FULL
+ *     full       is refused: FULL; results_full: RESULTS_FULL
  *     hold       waits for mini_release(); WAITING says "no worker offers hold" */
 #ifndef CLIENT_MINI_H
 #define CLIENT_MINI_H

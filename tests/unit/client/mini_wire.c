@@ -163,17 +163,25 @@ void mini_let_go(struct mini *mini, bool behind_only) {
     }
 }
 
-static void mini_full(struct mini *mini, const struct mini_task *task) {
-    struct wire_answered answered = {mini->epoch, task->slot, task->number, WHERRY_E_FULL,
-                                     span_of_text("queue is full")};
+static void mini_refuse(struct mini *mini, const struct mini_task *task, wherry_err err) {
+    struct wire_answered answered = {
+        mini->epoch, task->slot, task->number, err,
+        span_of_text(err == WHERRY_E_FULL ? "queue is full" : "too many results")};
     wire_put_answered(&mini->out, &answered);
     mini_send(mini);
 }
 
+/* The refusal that the function stands for, or OK. */
+static wherry_err mini_refusal(struct span function) {
+    if (span_equal(function, span_of_text("full"))) {
+        return WHERRY_E_FULL;
+    }
+    return span_equal(function, span_of_text("results_full")) ? WHERRY_E_RESULTS_FULL : WHERRY_OK;
+}
+
 static void mini_accept(struct mini *mini, const struct wire_submit *submit, uint64_t first,
                         uint64_t count) {
-    if ((submit->flags & SUBMIT_WANT_ACK) != 0 &&
-        !span_equal(submit->function, span_of_text("full"))) {
+    if ((submit->flags & SUBMIT_WANT_ACK) != 0 && mini_refusal(submit->function) == WHERRY_OK) {
         struct wire_run run = {first, count};
         wire_put_accepted(&mini->out, mini->epoch, submit->slot, &run, 1);
         mini_send(mini);
@@ -190,8 +198,8 @@ static void mini_item(struct mini *mini, const struct wire_submit *submit,
     bool reverse = span_equal(submit->function, span_of_text("reverse"));
     if (hold || reverse) {
         mini_hold(mini, &task, reverse);
-    } else if (span_equal(submit->function, span_of_text("full"))) {
-        mini_full(mini, &task);
+    } else if (mini_refusal(submit->function) != WHERRY_OK) {
+        mini_refuse(mini, &task, mini_refusal(submit->function));
         bytes_free(&task.payload);
     } else {
         mini_run(mini, &task, submit->function);

@@ -42,6 +42,9 @@ static void a_refused_task_is_an_outcome(void **state) {
     assert_int_equal(wherry_async_get(async, LONG_MS, NULL), WHERRY_E_FULL);
     assert_string_equal(wherry_async_error(async), "queue is full");
     wherry_async_release(&async);
+    async = echo(house, "results_full", 1);
+    assert_int_equal(wherry_async_get(async, LONG_MS, NULL), WHERRY_E_RESULTS_FULL);
+    wherry_async_release(&async);
 }
 
 static void accepted_is_said_before_the_result(void **state) {
