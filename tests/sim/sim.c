@@ -231,13 +231,13 @@ static bool sim_only_results_left(const struct sim *sim) {
 
 /* Everybody leaves; then only kept results are there, and a day later nothing. */
 static void sim_end(struct sim *sim) {
-    sim->ending = true;
     for (uint32_t i = 0; i < sim->config.clients; i++) {
         sim_client_goodbye(&sim->clients[i]);
     }
     for (int i = 0; i < 20 && !sim_only_results_left(sim); i++) {
         sim_advance(sim, 10 * SIM_SECOND_US);
     }
+    sim->ending = true;
     for (uint32_t i = 0; i < sim->config.hosts; i++) {
         sim_host_drain(&sim->hosts[i]);
     }
