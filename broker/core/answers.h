@@ -39,6 +39,11 @@ static inline void runs_add(struct runs *runs, uint64_t number) {
     }
     runs_add_slow(runs, number);
 }
+/* Numbers of which the first lies above everything that is there. */
+static inline void runs_add_many(struct runs *runs, uint64_t first, uint64_t count) {
+    runs_add(runs, first);
+    runs->items[runs->count - 1].count += count - 1;
+}
 /* Behind everything that is there. */
 void runs_append(struct runs *runs, uint64_t first, uint64_t count);
 bool runs_have(const struct runs *runs, uint64_t number);

@@ -139,22 +139,26 @@ static void submit_take_origin(struct engine *engine, uint32_t index, struct tas
     }
 }
 
+/* Makes the record; the number is noted as accepted by the caller. */
+static void submit_take(struct engine *engine, const struct home *home,
+                        const struct event_submit_item *item) {
+    uint32_t index = submit_make(engine, home, item->number, engine->next_arrival++, item->payload);
+    if (item->has_origin && cold_find_origin(engine, item->origin) == 0) {
+        submit_take_origin(engine, index, item->origin);
+        persist_task(engine, index);
+        grace_match(engine, index);
+        return;
+    }
+    hot_append(engine, home, index);
+    persist_task(engine, index);
+}
+
 static void submit_accept_home(struct engine *engine, const struct home *home,
                                const struct event_submit_item *item) {
-    uint32_t index = submit_make(engine, home, item->number, engine->next_arrival++, item->payload);
     runs_add(&home->stream->answers.accepted, item->number);
     runs_add(&home->stream->pending, item->number);
     engine->counts.submitted++;
-    bool again = item->has_origin && cold_find_origin(engine, item->origin) == 0;
-    if (again) {
-        submit_take_origin(engine, index, item->origin);
-    } else {
-        hot_append(engine, home, index);
-    }
-    persist_task(engine, index);
-    if (again) {
-        grace_match(engine, index);
-    }
+    submit_take(engine, home, item);
 }
 
 void submit_accept(struct engine *engine, uint32_t lane, uint32_t stream,
@@ -300,6 +304,49 @@ static void submit_find_lane(struct engine *engine, struct batch *batch) {
     stream->lane = (uint16_t)batch->lane;
 }
 
+/* Nothing to decide: consecutive new numbers, nobody waits, and room for all of them. This is what
+ * a busy client sends; items then cost nothing but their records. */
+static bool submit_is_plain(const struct engine *engine, const struct batch *batch) {
+    const struct event_submit *submit = batch->submit;
+    const struct queue *queue = batch->home.queue;
+    const struct stream *stream = batch->home.stream;
+    uint64_t first = submit->item_count > 0 ? submit->items[0].number : 0;
+    uint64_t bytes = 0;
+    uint32_t largest = 0;
+    bool consecutive = first > 0;
+    for (uint32_t i = 0; i < submit->item_count; i++) {
+        uint32_t size = submit->items[i].payload.size;
+        consecutive = consecutive && submit->items[i].number == first + i;
+        largest = size > largest ? size : largest;
+        bytes += size;
+    }
+    uint64_t last = first + submit->item_count - 1;
+    return consecutive && submit_is_next(stream, first) && last >> 48 == 0 &&
+           last <= stream->answers.acked + engine->config.window &&
+           largest <= engine->config.payload_max && queue->putters.count == 0 &&
+           queue->depth + queue->reserved + submit->item_count <= queue->items_max &&
+           queue->depth_bytes + queue->reserved_bytes + bytes <= queue->bytes_max &&
+           engine->counts.results_bytes < engine->config.results_bytes_max &&
+           engine->counts.payload_bytes <= engine->config.memory_bytes_max;
+}
+
+static void submit_items(struct engine *engine, const struct batch *batch) {
+    const struct event_submit *submit = batch->submit;
+    if (batch->err != WHERRY_OK || !submit_is_plain(engine, batch)) {
+        for (uint32_t i = 0; i < submit->item_count; i++) {
+            submit_item(engine, batch, &submit->items[i]);
+        }
+        return;
+    }
+    runs_add_many(&batch->home.stream->answers.accepted, submit->items[0].number,
+                  submit->item_count);
+    runs_add_many(&batch->home.stream->pending, submit->items[0].number, submit->item_count);
+    engine->counts.submitted += submit->item_count;
+    for (uint32_t i = 0; i < submit->item_count; i++) {
+        submit_take(engine, &batch->home, &submit->items[i]);
+    }
+}
+
 static void submit_free_all(struct engine *engine, const struct event_submit *submit) {
     for (uint32_t i = 0; i < submit->item_count; i++) {
         engine_free_payload(engine, submit->items[i].payload);
@@ -342,9 +389,7 @@ void submit_receive(struct engine *engine, uint32_t session, const struct event_
         batch.why = "the broker's store has no space for new work";
     }
     uint64_t repeated = engine->counts.duplicates;
-    for (uint32_t i = 0; i < submit->item_count; i++) {
-        submit_item(engine, &batch, &submit->items[i]);
-    }
+    submit_items(engine, &batch);
     if (engine->counts.duplicates != repeated) {
         submit_tell_by(engine, batch.stream,
                        PLANTED(PLANT_DUPLICATE_AT_ONCE) ? engine->out : engine_sink(engine));
