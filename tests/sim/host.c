@@ -131,6 +131,7 @@ static void host_ended(struct sim_host *host) {
             checker_child_died(&sim->checker, child);
             net_finish(sim->net, child->node);
         }
+        net_stop(sim->net, child->node, false);
         host_drop_child(child);
     }
     host->connected = false;
