@@ -105,6 +105,9 @@ void children_lease(struct engine *engine, uint32_t index, uint32_t lane_index,
                     const struct effect_deliver_item *items, uint32_t count) {
     struct child *child = child_at(engine, index);
     uint32_t mask = child->ring_size - 1;
+    if (child->leased == 0) {
+        child->busy_since_us = engine_lived_us(engine);
+    }
     for (uint32_t i = 0; i < count; i++) {
         struct task *task = task_at(engine, items[i].index);
         uint32_t *place = &child->ring[child->next & mask];
@@ -215,10 +218,14 @@ void children_credit(struct engine *engine, uint32_t index, const struct wire_cr
     if (child_ahead(credit->started, child->started) > 0 &&
         child_ahead(credit->started, child->next) < 0) {
         child->started = credit->started;
+        child->busy_since_us = engine_lived_us(engine);
         children_progress(engine, index);
     }
     if (child_ahead(credit->up_to, child->up_to) > 0 &&
         child_ahead(credit->up_to, child->started) <= BOUND_GATE_SLOTS) {
+        if (child->up_to != child->started) { /* more than before: it asks for work */
+            child->busy_since_us = engine_lived_us(engine);
+        }
         child->up_to = credit->up_to;
     }
     children_touch(engine, index);
@@ -235,12 +242,14 @@ void children_touch(struct engine *engine, uint32_t index) {
     }
 }
 
-static bool child_is_usable(const struct engine *engine, const struct child *child) {
+bool children_usable(const struct engine *engine, const struct child *child) {
     const struct host *host = host_at(engine, child->host);
     return host->state == HOST_LIVE && !host->draining && !engine->draining && child->route != 0 &&
            child->seen && !child->closing && !child->dead && child->adopted.count == 0 &&
            children_room(child) > 0 &&
-           (child->leased == 0 || children_work_ns(engine, child) < BOUND_CREDIT_US * 1000);
+           (child->leased == 0 ||
+            (children_work_ns(engine, child) < BOUND_CREDIT_US * 1000 &&
+             engine_lived_us(engine) - child->busy_since_us < BOUND_UNSTARTED_US));
 }
 
 static void child_join_free(struct engine *engine, struct child *child) {
@@ -269,7 +278,7 @@ static void child_leave_free(struct engine *engine, struct child *child) {
 
 void children_update(struct engine *engine, uint32_t index) {
     struct child *child = child_at(engine, index);
-    bool usable = child_is_usable(engine, child);
+    bool usable = children_usable(engine, child);
     bool idle = usable && child->leased == 0;
     if (idle != child->idle) {
         queue_at(engine, host_at(engine, child->host)->queue)->idle_children +=

@@ -49,9 +49,10 @@ struct child {
     uint32_t ring_size;
     uint32_t leased; /* entries of the ring */
     struct child_load loads[CHILD_LOADS];
-    struct list adopted; /* leased by announcement; links in cold records */
-    uint64_t batch;      /* newest batch its deliveries wait for: they leave in order */
-    int64_t progress_us;
+    struct list adopted;   /* leased by announcement; links in cold records */
+    uint64_t batch;        /* newest batch its deliveries wait for: they leave in order */
+    int64_t progress_us;   /* since when a delivery may wait: orders engine.unstarted */
+    int64_t busy_since_us; /* since when it has said nothing about what it runs */
     uint64_t death_sequence;
     struct links in_free; /* host.free */
     struct links in_due;  /* engine.children_due */
@@ -94,6 +95,9 @@ void children_credit(struct engine *engine, uint32_t child, const struct wire_cr
 void children_touch(struct engine *engine, uint32_t child);
 /* TICK: does that for all that were touched. */
 void children_settle(struct engine *engine);
+/* Can it be given something now? One that has been silent over its work for 20 ms cannot: what it
+ * would get would wait behind a long task. */
+bool children_usable(const struct engine *engine, const struct child *child);
 /* Joins or leaves its host's free list, as its state says. */
 void children_update(struct engine *engine, uint32_t child);
 /* Two or more deliveries, and not all are known to have started: one of them waits. */

@@ -156,28 +156,40 @@ static uint32_t match_share(const struct engine *engine, const struct lane *lane
     return share < room ? (uint32_t)share : room;
 }
 
+/* A free child of this host that can take the lane; those that time made unusable leave the list.
+ */
+static uint32_t match_child_of(struct engine *engine, struct host *host, uint32_t lane) {
+    for (uint32_t index = host->free.head; index != 0;) {
+        const struct child *child = child_at(engine, index);
+        uint32_t next = child->in_free.next;
+        if (!children_usable(engine, child)) {
+            children_update(engine, index);
+        } else if (children_can_load(child, lane)) {
+            return index;
+        }
+        index = next;
+    }
+    return 0;
+}
+
 /* A free child whose host offers the lane; both go behind the others. */
 static uint32_t match_child(struct engine *engine, struct queue *queue, uint32_t lane) {
     size_t offset = offsetof(struct host, in_free);
-    uint32_t index = queue->free_hosts.head;
-    while (index != 0 && !hosts_offers(host_at(engine, index), lane)) {
-        index = host_at(engine, index)->in_free.next;
+    for (uint32_t index = queue->free_hosts.head; index != 0;) {
+        struct host *host = host_at(engine, index);
+        uint32_t next = host->in_free.next;
+        uint32_t child = hosts_offers(host, lane) ? match_child_of(engine, host, lane) : 0;
+        if (child != 0) {
+            list_remove(&queue->free_hosts, &engine->hosts, offset, index);
+            list_append(&queue->free_hosts, &engine->hosts, offset, index);
+            offset = offsetof(struct child, in_free);
+            list_remove(&host->free, &engine->children, offset, child);
+            list_append(&host->free, &engine->children, offset, child);
+            return child;
+        }
+        index = next;
     }
-    if (index == 0) {
-        return 0;
-    }
-    struct host *host = host_at(engine, index);
-    uint32_t child = host->free.head;
-    while (child != 0 && !children_can_load(child_at(engine, child), lane)) {
-        child = child_at(engine, child)->in_free.next;
-    }
-    if (child != 0) {
-        list_remove(&queue->free_hosts, &engine->hosts, offset, index);
-        list_append(&queue->free_hosts, &engine->hosts, offset, index);
-        list_remove(&host->free, &engine->children, offsetof(struct child, in_free), child);
-        list_append(&host->free, &engine->children, offsetof(struct child, in_free), child);
-    }
-    return child;
+    return 0;
 }
 
 /* Behind the other lanes of its priority. */

@@ -107,6 +107,7 @@ void outcome_receive(struct engine *engine, uint32_t child, const struct event_r
         }
         children_acknowledge(engine, child, token);
     }
+    child_at(engine, child)->busy_since_us = engine_lived_us(engine);
     outcome_time_apply(engine, &time, results->busy_us);
     children_credit(engine, child, &results->credit);
     children_progress(engine, child);

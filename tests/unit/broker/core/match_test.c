@@ -123,6 +123,23 @@ static void a_child_is_not_given_more_than_its_credit(void **state) {
     bench_close(bench);
 }
 
+static void a_child_silent_over_a_long_task_is_given_nothing_behind_it(void **state) {
+    (void)state;
+    struct bench *bench = bench_open(MEMORY);
+    bench_client(bench, 1);
+    bench_worker(bench, 10, "f");
+    bench_submit(bench, 1, "f", 1, 1);
+    result_taking(bench, 11, 1, 1, 100, (struct wire_credit){1, 40, 1}); /* short so far */
+    bench_submit(bench, 1, "f", 2, 1);
+    bench_pass(bench, 30); /* 2 takes long */
+    bench_forget(bench);
+    bench_submit(bench, 1, "f", 3, 1);
+    bench_expect(bench, "");
+    result_taking(bench, 11, 1, 2, 30000, (struct wire_credit){1, 40, 2});
+    assert_non_null(strstr(bench_trace(bench), "DELIVER f g1 s3 c3: 1.3\n"));
+    bench_close(bench);
+}
+
 static void gate_numbers_wrap(void **state) {
     (void)state;
     struct bench *bench = bench_open(MEMORY);
@@ -151,6 +168,7 @@ int main(void) {
         cmocka_unit_test(higher_priority_goes_first),
         cmocka_unit_test(what_came_back_goes_before_what_waits_in_order_of_arrival),
         cmocka_unit_test(a_child_is_not_given_more_than_its_credit),
+        cmocka_unit_test(a_child_silent_over_a_long_task_is_given_nothing_behind_it),
         cmocka_unit_test(gate_numbers_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
