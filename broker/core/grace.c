@@ -148,8 +148,8 @@ void grace_match(struct engine *engine, uint32_t task) {
             engine_free_payload(engine, early.payload);
             engine->counts.stale_results++;
         }
-    } else if (valid) {
-        attempt_adopt(engine, task, early.child, early.token);
+    } else if (valid && host_at(engine, child_at(engine, early.child)->host)->state == HOST_LIVE) {
+        attempt_adopt(engine, task, early.child, early.token); /* a lost host ends leases already */
     }
 }
 

@@ -117,6 +117,19 @@ static void a_child_nobody_knows_leaves_nothing_behind(void **state) {
     bench_close(bench);
 }
 
+/* No worker does this; a stranger may. */
+static void a_child_that_turns_into_its_own_host_disturbs_nobody(void **state) {
+    (void)state;
+    struct bench *bench = bench_open(MEMORY);
+    bench_hello_child(bench, 11, 10, 0, 0, 0);
+    bench_hello_host(bench, 11, 10, "f", NULL, 0);
+    assert_int_equal(bench_counts(bench).hosts, 1);
+    bench_plain(bench, 11, EVENT_ROUTE_LOST);
+    bench_jump(bench, 6100);
+    assert_int_equal(bench_counts(bench).hosts, 0);
+    bench_close(bench);
+}
+
 static void a_host_of_another_secret_is_refused(void **state) {
     (void)state;
     struct bench *bench = one_leased();
@@ -176,6 +189,7 @@ int main(void) {
         cmocka_unit_test(a_goodbye_with_running_attempts_counts_as_a_drain),
         cmocka_unit_test(a_child_before_its_host_is_held_without_credit),
         cmocka_unit_test(a_child_nobody_knows_leaves_nothing_behind),
+        cmocka_unit_test(a_child_that_turns_into_its_own_host_disturbs_nobody),
         cmocka_unit_test(a_host_of_another_secret_is_refused),
         cmocka_unit_test(a_function_that_fails_is_not_tried_again),
         cmocka_unit_test(a_function_that_asks_is_tried_again_later_and_later),
