@@ -203,6 +203,10 @@ static void submit_new(struct engine *engine, const struct batch *batch,
                        const struct event_submit_item *item) {
     const char *why = batch->why;
     wherry_err err = batch->err;
+    if (err == WHERRY_E_DRAINING && item->has_origin) {
+        err = WHERRY_OK; /* accepted once already, by a broker that forgot it: refused it would be
+                            lost */
+    }
     if (err == WHERRY_OK) {
         err = submit_admissible(engine, batch, item, &why);
     }
