@@ -118,10 +118,12 @@ static void connection_flush(struct wherry_connection *connection) {
     struct room_waiter waiter = {.flush = true};
     int64_t deadline_us = clock_mono_us() + (int64_t)CONNECTION_LINGER_MS * 1000;
     struct session_view view;
+    wherry_err err = WHERRY_E_INTERRUPTED; /* nobody can be told of an interruption here */
     pthread_mutex_lock(&connection->mutex);
     session_look(connection->session, &view);
-    if (!room_waiter_done(connection, &waiter, &view)) {
-        connection_wait_room(connection, &waiter, deadline_us);
+    while (err == WHERRY_E_INTERRUPTED && !room_waiter_done(connection, &waiter, &view)) {
+        err = connection_wait_room(connection, &waiter, deadline_us);
+        session_look(connection->session, &view);
     }
     pthread_mutex_unlock(&connection->mutex);
 }

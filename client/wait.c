@@ -52,6 +52,7 @@ void wait_wake(atomic_uint *word, unsigned before) {
 
 static bool waiter_enter(struct waiters *waiters, struct waiter *waiter) {
     pthread_mutex_lock(waiters->mutex);
+    wait_interrupt_run(waiters); /* those under way came first: it is theirs */
     bool interrupted = atomic_exchange(&waiters->pending, false);
     if (!interrupted) {
         waiter->following = waiters->first;

@@ -46,7 +46,7 @@ wherry_err wait_word(struct waiters *waiters, atomic_uint *word, unsigned done_b
 /* Wakes whoever waits on the word, after its owner has set a bit that `before` lacked. */
 void wait_wake(atomic_uint *word, unsigned before);
 
-/* Async-signal-safe; then waits_interrupt() must run soon, on any thread. */
+/* Async-signal-safe; then wait_interrupt_run() must run soon, on any thread. */
 void wait_interrupt_ask(struct waiters *waiters);
 /* Under the mutex: ends the waits under way; with none the next one ends. */
 void wait_interrupt_run(struct waiters *waiters);
