@@ -231,12 +231,14 @@ static bool sim_only_results_left(const struct sim *sim) {
 
 /* Everybody leaves; then only kept results are there, and a day later nothing. */
 static void sim_end(struct sim *sim) {
+    int64_t until_us = sim->world.now_us + SIM_SETTLE_US;
     for (uint32_t i = 0; i < sim->config.clients; i++) {
         sim_client_goodbye(&sim->clients[i]);
     }
-    for (int i = 0; i < 20 && !sim_only_results_left(sim); i++) {
+    do {
         sim_advance(sim, 10 * SIM_SECOND_US);
-    }
+    } while (!sim_only_results_left(sim) && sim->world.now_us < until_us &&
+             !world_failed(&sim->world));
     sim->ending = true;
     for (uint32_t i = 0; i < sim->config.hosts; i++) {
         sim_host_drain(&sim->hosts[i]);
