@@ -5,8 +5,9 @@
  * threads exist.
  *
  * A command may leave processes behind that hold its pipes open; so the end is the command's own
- * end: then its group is killed, and what is still in the pipes is read without waiting. A pidfd
- * tells that end to poll(). */
+ * end: then its group is killed and reaped (we are the subreaper of our orphans), and what is still
+ * in the pipes is read without waiting, no more than a pipe can hold: a process that left the group
+ * may go on writing for ever. A pidfd tells that end to poll(). */
 #include "worker/exec.h"
 
 #include "common/clock.h"
@@ -24,7 +25,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXEC_LOOK_MS = 50, EXEC_KILL_AFTER_US = 2000000, EXEC_READ_BYTES = 64 * 1024 };
+enum {
+    EXEC_LOOK_MS = 50,
+    EXEC_KILL_AFTER_US = 2000000,
+    EXEC_READ_BYTES = 64 * 1024,
+    EXEC_PIPE_MAX = 1024 * 1024, /* what a pipe holds at most, without privileges */
+    EXEC_REAP_MS = 100,
+};
 
 enum { EXEC_IN, EXEC_OUT, EXEC_ERR, EXEC_FAULT, EXEC_PIPES };
 
@@ -195,18 +202,18 @@ static void exec_keep_tail(struct bytes *tail) {
     }
 }
 
-/* False: nothing there now. */
-static bool exec_read(struct exec *exec, int which) {
+/* How much it read; 0: nothing there now. */
+static size_t exec_read(struct exec *exec, int which) {
     struct bytes *into = which == EXEC_OUT ? &exec->outcome->out : &exec->outcome->tail;
     if (exec->ours[which] < 0 || !bytes_reserve(into, EXEC_READ_BYTES)) {
-        return false;
+        return 0;
     }
     ssize_t size = read(exec->ours[which], into->data + into->size, EXEC_READ_BYTES);
     if (size <= 0) {
         if (size == 0 || (errno != EAGAIN && errno != EINTR)) {
             exec_close(&exec->ours[which]);
         }
-        return false;
+        return 0;
     }
     into->size += (size_t)size;
     if (which == EXEC_ERR) {
@@ -214,7 +221,15 @@ static bool exec_read(struct exec *exec, int which) {
     } else if (into->size > WIRE_PAYLOAD_MAX - 64) {
         exec->too_large = true;
     }
-    return true;
+    return (size_t)size;
+}
+
+static void exec_read_rest(struct exec *exec, int which) {
+    size_t rest = 0;
+    size_t size;
+    while (rest < EXEC_PIPE_MAX && !exec->too_large && (size = exec_read(exec, which)) > 0) {
+        rest += size;
+    }
 }
 
 static void exec_stop_if_asked(struct exec *exec) {
@@ -258,14 +273,27 @@ static bool exec_turn(struct exec *exec) {
            info.si_pid == exec->pid;
 }
 
+/* Killed, they end at once, but for one that the kernel holds in a system call: that one is left. */
+static void exec_reap_group(pid_t group) {
+    for (int waited_ms = 0; waited_ms < EXEC_REAP_MS;) {
+        pid_t pid = waitpid(-group, NULL, WNOHANG);
+        if (pid < 0) {
+            return;
+        }
+        if (pid == 0) {
+            poll(NULL, 0, 1);
+            waited_ms++;
+        }
+    }
+}
+
 static void exec_end(struct exec *exec) {
     kill(-exec->pid, SIGKILL); /* still a zombie, so the group's number is not anybody else's */
     while (waitpid(exec->pid, &exec->outcome->status, 0) < 0 && errno == EINTR) {
     }
-    while (!exec->too_large && exec_read(exec, EXEC_OUT)) {
-    }
-    while (exec_read(exec, EXEC_ERR)) {
-    }
+    exec_reap_group(exec->pid);
+    exec_read_rest(exec, EXEC_OUT);
+    exec_read_rest(exec, EXEC_ERR);
     struct bytes *tail = &exec->outcome->tail;
     if (tail->size > EXEC_TAIL_BYTES) {
         memmove(tail->data, tail->data + (tail->size - EXEC_TAIL_BYTES), EXEC_TAIL_BYTES);

@@ -12,7 +12,9 @@
 
 #include <cmocka.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static char *words[8];
@@ -139,6 +141,33 @@ static void what_stays_in_the_background_delays_nothing(void **state) {
     exec_outcome_fini(&outcome);
 }
 
+static void what_left_the_group_and_goes_on_writing_delays_nothing(void **state) {
+    (void)state;
+    struct exec_job job = {
+        .argv = shell("setsid sh -c 'echo $$ >&3; exec yes >&2 3>&-' 3>&1 & "
+                      "sleep 0.2; exit 4")};
+    int64_t begin_us = clock_mono_us();
+    struct exec_outcome outcome = run(&job, WHERRY_OK);
+    assert_int_equal(WEXITSTATUS(outcome.status), 4);
+    assert_true(outcome.tail.size > 0);
+    assert_true(clock_mono_us() - begin_us < 30000000);
+    bytes_append(&outcome.out, "", 1);
+    int left = atoi((const char *)outcome.out.data);
+    assert_true(left > 1);
+    kill(left, SIGKILL);
+    exec_outcome_fini(&outcome);
+}
+
+static void the_killed_processes_of_a_group_are_reaped(void **state) {
+    (void)state;
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    struct exec_job job = {.argv = shell("sleep 1000 & exit 0")};
+    struct exec_outcome outcome = run(&job, WHERRY_OK);
+    exec_outcome_fini(&outcome);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nobody is left */
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+}
+
 static void too_much_output_is_refused(void **state) {
     (void)state;
     struct exec_job job = {.argv = shell("cat /dev/zero")};
@@ -159,6 +188,8 @@ int main(void) {
         cmocka_unit_test(a_stopped_command_ends_with_its_group),
         cmocka_unit_test(a_command_that_ignores_sigterm_is_killed),
         cmocka_unit_test(what_stays_in_the_background_delays_nothing),
+        cmocka_unit_test(what_left_the_group_and_goes_on_writing_delays_nothing),
+        cmocka_unit_test(the_killed_processes_of_a_group_are_reaped),
         cmocka_unit_test(too_much_output_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
