@@ -183,7 +183,7 @@ static wherry_err submit_admissible(struct engine *engine, const struct batch *b
         *why = "larger than the queue's bound in bytes";
         return WHERRY_E_TOO_LARGE;
     }
-    if (engine->counts.results_bytes >= engine->config.results_bytes_max &&
+    if (engine->counts.results_bytes >= engine->config.results_bytes_max && !item->has_origin &&
         (batch->submit->options.flags & TASK_NO_RESULT) == 0) {
         *why = "the broker keeps as many result bytes as it may; get some results first";
         return WHERRY_E_RESULTS_FULL;
