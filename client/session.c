@@ -378,6 +378,6 @@ bool session_has_output(const struct session *session) {
     if (session->closing || !session->connected) {
         return session->goodbye_due || (session->attached && session->hello_due);
     }
-    return session->beat_due || output_ack_due(session) || session->calls_unsent > 0 ||
+    return session->beat_due || output_ack_due(session) || session_call_ready(session) ||
            session->retry_count > 0 || session->cancel_count > 0 || session_batch_sendable(session);
 }

@@ -30,7 +30,12 @@ static wherry_err session_call_add(struct session *session, enum wire_verb verb,
     bytes_append(&entry->body, body.data, body.size);
     entry->call = session->call_next++;
     entry->verb = verb;
-    entry->deadline_us = timeout_ms < 0 ? INT64_MAX : session->now_us + timeout_ms * 1000;
+    bool about_task = verb == WIRE_TASK_WAIT || verb == WIRE_TASK_CANCEL || verb == WIRE_WAITING;
+    if (!about_task || body_get_id(body, &entry->about) != WHERRY_OK) {
+        entry->about.session = 0;
+    }
+    bool endless = timeout_ms < 0 || timeout_ms > (INT64_MAX - session->now_us) / 1000;
+    entry->deadline_us = endless ? INT64_MAX : session->now_us + timeout_ms * 1000;
     if (session->calls_last != NULL) {
         session->calls_last->following = entry;
     } else {
@@ -110,11 +115,34 @@ void session_calls_rewind(struct session *session) {
     session->calls_unsent = session->call_count;
 }
 
-bool session_call_send(struct session *session, struct wire_out *out) {
+/* A question about a task of this session must not overtake the task: asked about a number that it has
+ * not seen, the broker settles it as never submitted, and refuses the submit that follows. */
+static bool session_call_overtakes(const struct session *session,
+                                   const struct session_call_entry *entry) {
+    if (entry->about.session != session->id || entry->about.slot >= ID_SLOTS) {
+        return false;
+    }
+    const struct session_record *record =
+        session_record_find(session->by_slot[entry->about.slot], entry->about.number);
+    return record != NULL && record->batch != NULL &&
+           (record->batch->state == SESSION_BATCH_OPEN ||
+            record->batch->state == SESSION_BATCH_WAITING);
+}
+
+static struct session_call_entry *session_call_next(const struct session *session) {
     struct session_call_entry *entry = session->calls;
-    while (entry != NULL && entry->sent) {
+    while (entry != NULL && (entry->sent || session_call_overtakes(session, entry))) {
         entry = entry->following;
     }
+    return entry;
+}
+
+bool session_call_ready(const struct session *session) {
+    return session->calls_unsent > 0 && session_call_next(session) != NULL;
+}
+
+bool session_call_send(struct session *session, struct wire_out *out) {
+    struct session_call_entry *entry = session_call_next(session);
     if (entry == NULL) {
         return false;
     }

@@ -118,6 +118,7 @@ struct session_call_entry {
     uint64_t call;
     void *owner;                   /* NULL: forgotten, or one of our own questions */
     struct session_settle *settle; /* our own: what it settles */
+    struct task_id about; /* the task that is asked about; session 0: none */
     uint32_t verb;
     int64_t deadline_us; /* INT64_MAX: none */
     uint64_t thread;
@@ -270,6 +271,7 @@ bool session_cancel_send(struct session *session, struct wire_out *out);
 
 /* session_call.c */
 void session_calls_rewind(struct session *session);
+bool session_call_ready(const struct session *session); /* one may be sent now */
 bool session_call_send(struct session *session, struct wire_out *out);
 void session_call_answer(struct session *session, const struct wire_answer *answer);
 void session_calls_end(struct session *session, const struct session_outcome *outcome);
