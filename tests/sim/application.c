@@ -97,10 +97,10 @@ static struct sim_task *application_some_task(struct sim_client *client) {
     return checker->tasks[checker->count - 1 - rng_below(&client->rng, recent)];
 }
 
-/* Whatever is its own and accepted, and whatever others submitted to be kept. */
+/* Whatever is its own, and whatever others submitted to be kept. */
 static bool application_may_ask(const struct sim_client *client, const struct sim_task *task) {
     bool own = task->client == client->index && task->client_life == client->life;
-    return own ? task->accepted : (task->flags & TASK_KEEP) != 0;
+    return own || (task->flags & TASK_KEEP) != 0;
 }
 
 static void application_cancel(struct sim_client *client) {
