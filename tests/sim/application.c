@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The random application. It keeps a bounded number of tasks open, prefers what is hard (full queues,
- * cancels that race with results, tasks that crash), and puts its questions about its own and other
- * clients' tasks. */
+ * The random application. It keeps a bounded number of tasks open, prefers what is hard (full
+ * queues, cancels that race with results, tasks that crash), and puts its questions about its own
+ * and other clients' tasks. */
 #include "common/check.h"
 #include "tests/sim/client.h"
 #include "tests/sim/sim.h"
@@ -14,8 +14,8 @@ static uint32_t application_open(const struct sim_client *client) {
     uint32_t open = 0;
     for (uint32_t i = 0; i < checker->count; i++) {
         const struct sim_task *task = checker->tasks[i];
-        open += task->client == client->index && task->client_life == client->life &&
-                !task->finished;
+        open +=
+            task->client == client->index && task->client_life == client->life && !task->finished;
     }
     return open;
 }
@@ -47,8 +47,8 @@ static struct sim_submit application_lane(struct sim_client *client) {
         .function = sim_rng_chance(rng, 700) ? "f" : "g",
         .wait_ms = application_wait_ms(rng),
     };
-    submit.options.flags = (sim_rng_chance(rng, 150) ? TASK_KEEP : 0u) |
-                           (sim_rng_chance(rng, 100) ? TASK_ONCE : 0u);
+    submit.options.flags =
+        (sim_rng_chance(rng, 150) ? TASK_KEEP : 0u) | (sim_rng_chance(rng, 100) ? TASK_ONCE : 0u);
     if (submit.options.flags == 0 && sim_rng_chance(rng, 50)) {
         submit.options.flags = TASK_NO_RESULT;
     }
@@ -124,8 +124,8 @@ static void application_ask(struct sim_client *client) {
     struct sim_task *task = application_some_task(client);
     bool may = task != NULL && application_may_ask(client, task);
     struct task_id id = may ? task->id : (struct task_id){.session = 1, .number = 1};
-    int64_t timeout_ms = sim_rng_chance(&client->rng, 300) ? 0
-                                                           : sim_rng_skewed(&client->rng, 1, 20000);
+    int64_t timeout_ms =
+        sim_rng_chance(&client->rng, 300) ? 0 : sim_rng_skewed(&client->rng, 1, 20000);
     sim_client_ask(client, verb, id, timeout_ms);
 }
 
@@ -178,7 +178,8 @@ void sim_client_live(void *subject, uint64_t life) {
     } else if (!client->stopped) {
         application_tidy(client);
     }
-    int64_t pause_us = client->sim->quiet ? 500000
-                                          : sim_rng_skewed(&client->rng, 100, client->sim->config.think_us);
+    int64_t pause_us = client->sim->quiet
+                           ? 500000
+                           : sim_rng_skewed(&client->rng, 100, client->sim->config.think_us);
     world_at(world, world->now_us + pause_us, sim_client_live, client, life);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The shell around the engine, as small as it can be: whatever the real one does beside it (sockets, HTTP,
- * logs) is left out, whatever it promises the engine (a TICK after each turn, payloads given back once,
- * effects in order, a gap reported) is kept. */
+ * The shell around the engine, as small as it can be: whatever the real one does beside it
+ * (sockets, HTTP, logs) is left out, whatever it promises the engine (a TICK after each turn,
+ * payloads given back once, effects in order, a gap reported) is kept. */
 #include "tests/sim/broker.h"
 
 #include "common/check.h"
@@ -46,15 +46,16 @@ void sim_broker_fini(struct sim_broker *broker) {
     broker->unreachable = NULL;
 }
 
-/* ---- effects ---------------------------------------------------------------------------------- */
+/* ---- effects ----------------------------------------------------------------------------------
+ */
 
 static void broker_send(void *context, route_id route, struct wire_out *message) {
     struct sim_broker *broker = context;
     if (!net_send_down(broker->sim->net, route, message)) {
         if (broker->unreachable_count == broker->unreachable_capacity) {
             broker->unreachable_capacity = broker->unreachable_capacity * 2 + 8;
-            broker->unreachable = realloc(
-                broker->unreachable, broker->unreachable_capacity * sizeof *broker->unreachable);
+            broker->unreachable = realloc(broker->unreachable, broker->unreachable_capacity *
+                                                                   sizeof *broker->unreachable);
             CHECK(broker->unreachable != NULL);
         }
         broker->unreachable[broker->unreachable_count++] = route;
@@ -100,7 +101,8 @@ static void broker_carry_out_all(struct sim_broker *broker) {
     effects_clear(&broker->effects);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------ */
+/* ---- steps ------------------------------------------------------------------------------------
+ */
 
 static void broker_check(struct sim_broker *broker) {
     uint32_t every = broker->sim->config.audit_every;
@@ -134,8 +136,7 @@ void sim_broker_step(struct sim_broker *broker, const struct event *event) {
 static void broker_plan_turn(struct sim_broker *broker) {
     if (!broker->turn_planned) {
         broker->turn_planned = true;
-        world_at(&broker->sim->world, broker->sim->world.now_us, broker_turn, broker,
-                 broker->life);
+        world_at(&broker->sim->world, broker->sim->world.now_us, broker_turn, broker, broker->life);
     }
 }
 
@@ -187,7 +188,8 @@ void sim_broker_route_lost(void *context, route_id route) {
     }
 }
 
-/* ---- the store's answers ---------------------------------------------------------------------- */
+/* ---- the store's answers ----------------------------------------------------------------------
+ */
 
 static void broker_committed_later(void *subject, uint64_t batch) {
     struct sim_broker *broker = subject;
@@ -219,7 +221,8 @@ void sim_broker_space(void *context, bool has_space) {
     }
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 static void broker_restore(struct sim_broker *broker) {
     struct store *store = broker->sim->store;
@@ -252,8 +255,8 @@ void sim_broker_start(struct sim_broker *broker) {
     broker->committed_waiting = 0;
     broker->timer.at_us = INT64_MAX;
     broker->payloads = payload_store_create();
-    broker->border = border_create(
-        &(struct border_config){.epoch = broker->epoch, .store = broker->payloads});
+    broker->border =
+        border_create(&(struct border_config){.epoch = broker->epoch, .store = broker->payloads});
     struct engine_config config = sim->config.engine;
     config.epoch = broker->epoch;
     config.keeps = sim->config.durable;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Broker: the engine behind the real border, fed by the virtual network, committing to the simulated
- * store. One process at a time; each start has a higher epoch.
+ * Broker: the engine behind the real border, fed by the virtual network, committing to the
+ * simulated store. One process at a time; each start has a higher epoch.
  *
- * A turn, as in the broker's program: all messages that are there, then one TICK. A stopped broker reads
- * nothing; continued, it first tells the engine how long it stood still. */
+ * A turn, as in the broker's program: all messages that are there, then one TICK. A stopped broker
+ * reads nothing; continued, it first tells the engine how long it stood still. */
 #ifndef SIM_BROKER_H
 #define SIM_BROKER_H
 

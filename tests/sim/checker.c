@@ -30,11 +30,12 @@ void checker_fini(struct sim_checker *checker) {
     free(checker->ended);
 }
 
-/* ---- tasks by ordinal and by id --------------------------------------------------------------- */
+/* ---- tasks by ordinal and by id ---------------------------------------------------------------
+ */
 
 static uint32_t checker_hash(struct task_id id) {
-    uint64_t mixed = (id.session ^ ((uint64_t)id.number << 12 | id.slot)) *
-                     UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t mixed =
+        (id.session ^ ((uint64_t)id.number << 12 | id.slot)) * UINT64_C(0x9e3779b97f4a7c15);
     return (uint32_t)(mixed >> 32);
 }
 
@@ -120,7 +121,8 @@ struct sim_task *checker_task_find(const struct sim_checker *checker, struct tas
     return NULL;
 }
 
-/* ---- the queue's bound ------------------------------------------------------------------------ */
+/* ---- the queue's bound ------------------------------------------------------------------------
+ */
 
 void checker_uncount(struct sim_checker *checker, struct sim_task *task) {
     if (task->counted) {
@@ -137,7 +139,8 @@ void checker_cancel_asked(struct sim_checker *checker, struct sim_task *task) {
 
 /* What was acknowledged, never handed out and not cancelled is surely in the queue. */
 static void checker_count_in(struct sim_checker *checker, struct sim_task *task) {
-    bool ends_unseen = (task->flags & TASK_ONCE) != 0; /* lost at a restart, before its delivery left */
+    bool ends_unseen =
+        (task->flags & TASK_ONCE) != 0; /* lost at a restart, before its delivery left */
     if (task->deliveries > 0 || task->cancel_asked || task->finished || ends_unseen) {
         return;
     }
@@ -150,11 +153,13 @@ static void checker_count_in(struct sim_checker *checker, struct sim_task *task)
     }
 }
 
-/* ---- promises --------------------------------------------------------------------------------- */
+/* ---- promises ---------------------------------------------------------------------------------
+ */
 
 void checker_accepted(struct sim_checker *checker, struct sim_task *task) {
     if (task->accepted || task->finished) {
-        world_fail(&checker->sim->world, "task %u: accepted twice, or after its end", task->ordinal);
+        world_fail(&checker->sim->world, "task %u: accepted twice, or after its end",
+                   task->ordinal);
     }
     world_note(&checker->sim->world, "c%u: task %u is accepted", task->client, task->ordinal);
     task->accepted = true;
@@ -166,10 +171,14 @@ static enum sim_outcome checker_outcome(wherry_err err) {
         wherry_err err;
         enum sim_outcome outcome;
     } table[] = {
-        {WHERRY_OK, OUTCOME_DONE},           {WHERRY_E_TASK_FAILED, OUTCOME_FAILED},
-        {WHERRY_E_WORKER_LOST, OUTCOME_FAILED}, {WHERRY_E_CANCELLED, OUTCOME_CANCELLED},
-        {WHERRY_E_EXPIRED, OUTCOME_EXPIRED}, {WHERRY_E_LOST, OUTCOME_LOST},
-        {WHERRY_E_FULL, OUTCOME_FULL},       {WHERRY_E_TIMEOUT, OUTCOME_TIMEOUT},
+        {WHERRY_OK, OUTCOME_DONE},
+        {WHERRY_E_TASK_FAILED, OUTCOME_FAILED},
+        {WHERRY_E_WORKER_LOST, OUTCOME_FAILED},
+        {WHERRY_E_CANCELLED, OUTCOME_CANCELLED},
+        {WHERRY_E_EXPIRED, OUTCOME_EXPIRED},
+        {WHERRY_E_LOST, OUTCOME_LOST},
+        {WHERRY_E_FULL, OUTCOME_FULL},
+        {WHERRY_E_TIMEOUT, OUTCOME_TIMEOUT},
         {WHERRY_E_RESULTS_FULL, OUTCOME_RESULTS_FULL},
         {WHERRY_E_TOO_LARGE, OUTCOME_TOO_LARGE},
         {WHERRY_E_STORE_FULL, OUTCOME_STORE_FULL},
@@ -191,7 +200,8 @@ bool checker_refuses(wherry_err err) {
            err == WHERRY_E_DRAINING || err == WHERRY_E_INVALID;
 }
 
-/* A run-once task may be lost without ever having run: its start was recorded, its delivery was not. */
+/* A run-once task may be lost without ever having run: its start was recorded, its delivery was
+ * not. */
 static bool checker_may_be_lost(const struct sim_task *task) {
     return task->deliveries > 0 || (task->flags & TASK_ONCE) != 0;
 }
@@ -209,9 +219,9 @@ static const char *checker_judge(const struct sim_task *task, wherry_err err, bo
         return NULL;
     }
     if (checker_refuses(err)) {
-        return task->accepted  ? "refused after it had been accepted"
+        return task->accepted                       ? "refused after it had been accepted"
                : task->runs > 0 && !task->forgotten ? "refused after it had run"
-                                : NULL;
+                                                    : NULL;
     }
     switch (err) {
     case WHERRY_E_CANCELLED:
@@ -276,10 +286,11 @@ void checker_answered(struct sim_checker *checker, const struct sim_call *call) 
         return;
     }
     task->cancel_acked = task->cancel_acked || call->err == WHERRY_OK;
-    bool gone = call->err == WHERRY_OK || call->err == WHERRY_E_UNKNOWN ||
-                call->err == WHERRY_E_EXPIRED;
+    bool gone =
+        call->err == WHERRY_OK || call->err == WHERRY_E_UNKNOWN || call->err == WHERRY_E_EXPIRED;
     /* One whose client lives ends there; it is asked for until then. */
-    task->cancel_settled = task->cancel_settled || (gone && sim_is_calm(checker->sim) && task->orphan);
+    task->cancel_settled =
+        task->cancel_settled || (gone && sim_is_calm(checker->sim) && task->orphan);
 }
 
 void checker_client_died(struct sim_checker *checker, const struct sim_client *client) {
@@ -301,7 +312,8 @@ void checker_client_silent(struct sim_checker *checker, const struct sim_client 
     }
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------
+ */
 
 /* Accepted, its client gone: it must still have been run, or have ended some other way. */
 static bool checker_owes_run(const struct sim_task *task) {

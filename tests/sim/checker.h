@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Checker: an independent memory of what was promised and of what happened. It never asks the engine what
- * is right; it sees submits and outcomes at the clients, runs in the children, and effects on their way.
+ * Checker: an independent memory of what was promised and of what happened. It never asks the
+ * engine what is right; it sees submits and outcomes at the clients, runs in the children, and
+ * effects on their way.
  *
  *   promise                                              noticed in
  *   an acknowledged task is never lost                   checker_finished, checker_open_tasks
@@ -38,17 +39,17 @@ struct sim_task {
     uint32_t flags;
     uint32_t behaviour;
     int64_t wait_ms;
-    bool nowhere;      /* nobody offers its function */
-    bool accepted;     /* the client was told that it is in */
-    bool finished;     /* the client was told its outcome */
-    bool orphan;       /* its client is gone */
-    bool excused;      /* its client was silent for so long that its session may have ended */
-    bool forgotten;    /* a memory broker that may have had it is gone */
+    bool nowhere;   /* nobody offers its function */
+    bool accepted;  /* the client was told that it is in */
+    bool finished;  /* the client was told its outcome */
+    bool orphan;    /* its client is gone */
+    bool excused;   /* its client was silent for so long that its session may have ended */
+    bool forgotten; /* a memory broker that may have had it is gone */
     bool cancel_asked;
-    bool cancel_acked; /* the broker answered OK to a TASK_CANCEL */
+    bool cancel_acked;   /* the broker answered OK to a TASK_CANCEL */
     bool cancel_settled; /* or that there is nothing to cancel */
-    bool counted;      /* in its queue, as far as the client can know */
-    bool recorded;     /* its result has left the broker */
+    bool counted;        /* in its queue, as far as the client can know */
+    bool recorded;       /* its result has left the broker */
     wherry_err outcome;
     struct task_note note; /* of the recorded result */
     uint32_t runs;
@@ -67,13 +68,13 @@ struct sim_checker {
     uint32_t capacity;
     uint32_t *by_id; /* open addressing: ordinal + 1 */
     uint32_t by_id_size;
-    uint64_t items_max[2];     /* the highest bound that each queue ever had */
-    uint64_t in_queue[2];      /* tasks counted */
-    int64_t explained_us;      /* the last time that something happened which may cause a second run */
+    uint64_t items_max[2]; /* the highest bound that each queue ever had */
+    uint64_t in_queue[2];  /* tasks counted */
+    int64_t explained_us;  /* the last time that something happened which may cause a second run */
     uint32_t faults_active;
     struct engine_queue_view queues_before[CHECKER_QUEUES]; /* the step */
     struct engine_counts before;
-    struct token *ended;       /* attempts that the broker declared lost, newest last */
+    struct token *ended; /* attempts that the broker declared lost, newest last */
     uint32_t ended_count;
     uint32_t ended_capacity;
 };
@@ -113,7 +114,8 @@ void checker_broker_started(struct sim_checker *checker);
 void checker_fault_begin(struct sim_checker *checker);
 void checker_fault_end(struct sim_checker *checker);
 
-/* Tasks of living clients without an outcome, and accepted ones of dead clients that have not run. */
+/* Tasks of living clients without an outcome, and accepted ones of dead clients that have not run.
+ */
 uint32_t checker_open_tasks(const struct sim_checker *checker, const struct sim_task **first);
 /* Every open task, for people. */
 void checker_dump(const struct sim_checker *checker, FILE *out);

@@ -13,7 +13,8 @@
 /* How long after its end a fault may still cause a second run: leases, grace and reconnects. */
 enum { CHECKER_AFTERMATH_US = 20 * 1000 * 1000 };
 
-/* ---- faults ----------------------------------------------------------------------------------- */
+/* ---- faults -----------------------------------------------------------------------------------
+ */
 
 static void checker_explain(struct sim_checker *checker) {
     checker->explained_us = checker->sim->world.now_us;
@@ -31,8 +32,7 @@ void checker_fault_end(struct sim_checker *checker) {
 }
 
 static bool checker_explained(const struct sim_checker *checker, int64_t since_us) {
-    return checker->faults_active > 0 ||
-           checker->explained_us + CHECKER_AFTERMATH_US >= since_us;
+    return checker->faults_active > 0 || checker->explained_us + CHECKER_AFTERMATH_US >= since_us;
 }
 
 void checker_child_died(struct sim_checker *checker, const struct sim_child *child) {
@@ -63,7 +63,8 @@ void checker_broker_started(struct sim_checker *checker) {
     checker_explain(checker);
 }
 
-/* ---- children --------------------------------------------------------------------------------- */
+/* ---- children ---------------------------------------------------------------------------------
+ */
 
 static struct sim_task *checker_task_of_plan(struct sim_checker *checker,
                                              const struct sim_child *child) {
@@ -98,8 +99,8 @@ uint32_t checker_started_run(struct sim_checker *checker, const struct sim_child
     task->runs++;
     world->tally.runs++;
     world_note(world, "h%u.%u runs task %u, time %u, token %" PRIu64 ":%" PRIu64,
-               child->host->index, child->place, task->ordinal, task->runs,
-               child->task.token.epoch, child->task.token.counter);
+               child->host->index, child->place, task->ordinal, task->runs, child->task.token.epoch,
+               child->task.token.counter);
     const char *wrong = checker_judge_run(checker, task);
     if (wrong != NULL) {
         world_fail(world, "task %u: %s (run %u)", task->ordinal, wrong, task->runs);
@@ -116,10 +117,10 @@ void checker_finished_run(struct sim_checker *checker, const struct sim_child *c
     }
 }
 
-/* ---- effects ---------------------------------------------------------------------------------- */
+/* ---- effects ----------------------------------------------------------------------------------
+ */
 
-static void checker_handed_out(struct sim_checker *checker, struct task_id id,
-                               struct token token) {
+static void checker_handed_out(struct sim_checker *checker, struct task_id id, struct token token) {
     struct world *world = &checker->sim->world;
     struct sim_task *task = checker_task_find(checker, id);
     if (task == NULL) {
@@ -139,7 +140,8 @@ static void checker_handed_out(struct sim_checker *checker, struct task_id id,
     if (task->cancel_acked && !resubmitted) {
         world_fail(world, "task %u was cancelled, and is handed out", task->ordinal);
     }
-    if (token_above(token, task->delivered)) { /* one that waited for a batch may leave late, and void */
+    if (token_above(token,
+                    task->delivered)) { /* one that waited for a batch may leave late, and void */
         task->delivered = token;
     }
     task->deliveries++;
@@ -182,7 +184,8 @@ static void checker_recorded(struct sim_checker *checker, struct span payload) {
     task->recorded = true;
     task->note = note;
     if (!token_equal(token, task->delivered)) {
-        world_fail(world, "task %u: a stale attempt's result is recorded (%" PRIu64 ":%" PRIu64
+        world_fail(world,
+                   "task %u: a stale attempt's result is recorded (%" PRIu64 ":%" PRIu64
                    ", newest is %" PRIu64 ":%" PRIu64 ")",
                    task->ordinal, token.epoch, token.counter, task->delivered.epoch,
                    task->delivered.counter);
@@ -228,7 +231,8 @@ void checker_effect(struct sim_checker *checker, const struct effect *effect) {
     }
 }
 
-/* ---- steps ------------------------------------------------------------------------------------ */
+/* ---- steps ------------------------------------------------------------------------------------
+ */
 
 static uint32_t checker_queues(const struct engine *engine) {
     uint32_t count = engine_queue_count(engine);
@@ -255,8 +259,8 @@ static uint64_t checker_most(uint64_t a, uint64_t b) {
     return a > b ? a : b;
 }
 
-/* A step that accepts must leave the queue within its bound (it may also have lowered the bound: the higher one
- * counts); what comes back is always taken. */
+/* A step that accepts must leave the queue within its bound (it may also have lowered the bound:
+ * the higher one counts); what comes back is always taken. */
 void checker_after_step(struct sim_checker *checker) {
     const struct engine *engine = checker->sim->broker.engine;
     struct engine_counts after;
@@ -269,8 +273,8 @@ void checker_after_step(struct sim_checker *checker) {
         const struct engine_queue_view *before = &checker->queues_before[i];
         struct engine_queue_view now;
         engine_queue_view(engine, i, world_now(&checker->sim->world), &now);
-        bool items = now.depth > checker_most(now.items_max, before->items_max) &&
-                     now.depth > before->depth;
+        bool items =
+            now.depth > checker_most(now.items_max, before->items_max) && now.depth > before->depth;
         bool bytes = now.depth_bytes > checker_most(now.bytes_max, before->bytes_max) &&
                      now.depth_bytes > before->depth_bytes;
         if (items || bytes) {

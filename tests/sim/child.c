@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A child's process: an I/O thread that is always there (messages go in and out while a function runs),
- * and one function at a time. Its death is noticed by the supervisor, a little later. */
+ * A child's process: an I/O thread that is always there (messages go in and out while a function
+ * runs), and one function at a time. Its death is noticed by the supervisor, a little later. */
 #include "common/check.h"
 #include "tests/sim/host.h"
 #include "tests/sim/sim.h"
@@ -20,7 +20,8 @@ static struct world *child_world(const struct sim_child *child) {
     return &child->host->sim->world;
 }
 
-/* ---- the connection --------------------------------------------------------------------------- */
+/* ---- the connection ---------------------------------------------------------------------------
+ */
 
 static void child_reopen(void *subject, uint64_t life) {
     struct sim_child *child = subject;
@@ -48,13 +49,13 @@ static void child_flush(struct sim_child *child) {
     if (child->connected && child_wants_reopen(child->logic)) {
         child->connected = false;
         net_close(sim->net, child->node);
-        world_at(&sim->world,
-                 sim->world.now_us + sim_rng_skewed(&child->host->rng, 1000, 500000), child_reopen,
-                 child, child->life);
+        world_at(&sim->world, sim->world.now_us + sim_rng_skewed(&child->host->rng, 1000, 500000),
+                 child_reopen, child, child->life);
     }
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------
+ */
 
 static void child_answer(struct sim_child *child) {
     struct bytes payload = BYTES_EMPTY;
@@ -83,8 +84,7 @@ static void child_answer(struct sim_child *child) {
     checker_finished_run(&child->host->sim->checker, child, status);
     child->running = false;
     int64_t busy_us = child_world(child)->now_us - child->started_us;
-    child_finish(child->logic, child->task.number, status, bytes_span(&payload),
-                 (uint64_t)busy_us);
+    child_finish(child->logic, child->task.number, status, bytes_span(&payload), (uint64_t)busy_us);
     bytes_free(&payload);
 }
 
@@ -166,7 +166,8 @@ void sim_child_message(struct sim_child *child, const struct wire_message *messa
     }
 }
 
-/* ---- death ------------------------------------------------------------------------------------ */
+/* ---- death ------------------------------------------------------------------------------------
+ */
 
 static void child_scribble(struct sim_child *child) {
     struct rng *rng = &child->host->rng;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The client's process: the session with its connection, and the application's calls on it. The random
- * application itself is application.c. */
+ * The client's process: the session with its connection, and the application's calls on it. The
+ * random application itself is application.c. */
 #include "tests/sim/client.h"
 
 #include "broker/net/border.h"
@@ -39,7 +39,8 @@ void sim_client_fini(struct sim_client *client) {
     client_drop_calls(client);
 }
 
-/* ---- what the session tells ------------------------------------------------------------------- */
+/* ---- what the session tells -------------------------------------------------------------------
+ */
 
 static void client_finished(void *context, void *owner, const struct session_outcome *outcome) {
     struct sim_client *client = context;
@@ -80,7 +81,8 @@ static void client_random(void *context, void *out, size_t size) {
     }
 }
 
-/* ---- the connection --------------------------------------------------------------------------- */
+/* ---- the connection ---------------------------------------------------------------------------
+ */
 
 static void client_connect(void *subject, uint64_t life) {
     struct sim_client *client = subject;
@@ -141,7 +143,8 @@ void sim_client_message(struct sim_client *client, const struct wire_message *me
     }
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 void sim_client_start(struct sim_client *client) {
     struct sim *sim = client->sim;
@@ -210,7 +213,8 @@ void sim_client_goodbye(struct sim_client *client) {
     client_end(client);
 }
 
-/* ---- the application's calls ------------------------------------------------------------------ */
+/* ---- the application's calls ------------------------------------------------------------------
+ */
 
 static void client_release(void *data, void *hint) {
     (void)hint;
@@ -232,8 +236,7 @@ struct sim_task *sim_client_submit(struct sim_client *client, const struct sim_s
     };
     struct task_id id;
     struct wire_part part = {payload, size, client_release, NULL};
-    wherry_err err =
-        session_submit(client->session, &lane, part, task, sim->world.now_us, &id);
+    wherry_err err = session_submit(client->session, &lane, part, task, sim->world.now_us, &id);
     if (err != WHERRY_OK) {
         free(payload);
         checker_task_undo(&sim->checker, task);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Client: the real session logic under a random application that submits, waits at full queues, cancels,
- * asks, and remembers every promise that it was given. */
+ * Client: the real session logic under a random application that submits, waits at full queues,
+ * cancels, asks, and remembers every promise that it was given. */
 #ifndef SIM_CLIENT_H
 #define SIM_CLIENT_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A table of kinds, each with a function that begins one and, where it lasts, one that ends it. Whatever
- * begins here is told to the checker, which takes a second run for a bug when nothing explains it. */
+ * A table of kinds, each with a function that begins one and, where it lasts, one that ends it.
+ * Whatever begins here is told to the checker, which takes a second run for a bug when nothing
+ * explains it. */
 #include "tests/sim/faults.h"
 
 #include "common/check.h"
@@ -18,7 +19,8 @@ struct faults_kind {
     void (*begin)(struct sim_faults *faults);
 };
 
-/* ---- helpers ---------------------------------------------------------------------------------- */
+/* ---- helpers ----------------------------------------------------------------------------------
+ */
 
 /* Mostly short, often anything up to `high_us`. */
 static int64_t faults_span(struct sim_faults *faults, int64_t low_us, int64_t high_us) {
@@ -63,7 +65,8 @@ static net_node faults_some_node(struct sim_faults *faults) {
                        : faults_some_child(faults)->node;
 }
 
-/* ---- the broker ------------------------------------------------------------------------------- */
+/* ---- the broker -------------------------------------------------------------------------------
+ */
 
 static void faults_start_broker(void *subject, uint64_t life) {
     struct sim_faults *faults = subject;
@@ -120,7 +123,8 @@ static void faults_broker_pause(struct sim_faults *faults) {
     }
 }
 
-/* ---- the store -------------------------------------------------------------------------------- */
+/* ---- the store --------------------------------------------------------------------------------
+ */
 
 static void faults_io_error(struct sim_faults *faults) {
     faults_moment(faults);
@@ -139,8 +143,7 @@ static void faults_disk_full(struct sim_faults *faults) {
     if (!faults->space_low) {
         faults->space_low = true;
         store_fill(faults->sim->store, sim_rng_chance(&faults->rng, 300));
-        faults_later(faults, 10000, 10 * FAULTS_SECOND_US, faults_space_back, faults,
-                     faults->life);
+        faults_later(faults, 10000, 10 * FAULTS_SECOND_US, faults_space_back, faults, faults->life);
     }
 }
 
@@ -150,7 +153,8 @@ static void faults_clock_jump(struct sim_faults *faults) {
     world->wall_offset_ms = sim_rng_between(&faults->rng, -1800000, 1800000);
 }
 
-/* ---- clients ---------------------------------------------------------------------------------- */
+/* ---- clients ----------------------------------------------------------------------------------
+ */
 
 static void faults_start_client(void *subject, uint64_t life) {
     struct sim_client *client = subject;
@@ -163,8 +167,7 @@ static void faults_client_crash(struct sim_faults *faults) {
     struct sim_client *client = faults_some_client(faults);
     if (client->session != NULL) {
         sim_client_crash(client);
-        faults_later(faults, 1000, 5 * FAULTS_SECOND_US, faults_start_client, client,
-                     faults->life);
+        faults_later(faults, 1000, 5 * FAULTS_SECOND_US, faults_start_client, client, faults->life);
     }
 }
 
@@ -195,7 +198,8 @@ static void faults_client_pause(struct sim_faults *faults) {
     faults_later(faults, pause_us, pause_us, faults_client_pause_end, client, faults->life);
 }
 
-/* ---- hosts and children ----------------------------------------------------------------------- */
+/* ---- hosts and children -----------------------------------------------------------------------
+ */
 
 static void faults_start_host(void *subject, uint64_t life) {
     struct sim_host *host = subject;
@@ -267,7 +271,8 @@ static void faults_child_pause(struct sim_faults *faults) {
     }
 }
 
-/* ---- the network ------------------------------------------------------------------------------ */
+/* ---- the network ------------------------------------------------------------------------------
+ */
 
 static void faults_cut(struct sim_faults *faults) {
     world_fault(&faults->sim->world, FAULT_DISCONNECT);
@@ -315,7 +320,8 @@ static void faults_delay(struct sim_faults *faults) {
                    sim_rng_skewed(&faults->rng, 1000, 5 * FAULTS_SECOND_US));
 }
 
-/* Somebody speaks another version, or knows a client's session but not its secret. Neither gets in. */
+/* Somebody speaks another version, or knows a client's session but not its secret. Neither gets in.
+ */
 static void faults_stranger(struct sim_faults *faults) {
     struct sim *sim = faults->sim;
     uint8_t secret[WIRE_SECRET_SIZE] = {0};
@@ -344,7 +350,8 @@ static void faults_stranger(struct sim_faults *faults) {
     wire_out_fini(&out);
 }
 
-/* ---- the plan --------------------------------------------------------------------------------- */
+/* ---- the plan ---------------------------------------------------------------------------------
+ */
 
 static const struct faults_kind faults_kinds[] = {
     {4, false, faults_broker_crash}, {1, false, faults_broker_drain},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Faults: a seeded plan of what goes wrong. Each seed draws its own set of kinds and its own pace (some are
- * calm, some have none at all), so that rare combinations are not drowned by frequent single faults. */
+ * Faults: a seeded plan of what goes wrong. Each seed draws its own set of kinds and its own pace
+ * (some are calm, some have none at all), so that rare combinations are not drowned by frequent
+ * single faults. */
 #ifndef SIM_FAULTS_H
 #define SIM_FAULTS_H
 
@@ -14,9 +15,9 @@ struct sim_host;
 struct sim_faults {
     struct sim *sim;
     struct rng rng;
-    uint64_t life;        /* grows when faults stop: what was planned before is off */
-    uint32_t kinds;       /* bits of the plan's kinds that this seed knows */
-    int64_t pace_us;      /* the longest calm */
+    uint64_t life;   /* grows when faults stop: what was planned before is off */
+    uint32_t kinds;  /* bits of the plan's kinds that this seed knows */
+    int64_t pace_us; /* the longest calm */
     bool space_low;
     bool draining; /* the broker was told to: it is about to exit */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The supervisor's process and its children's beginnings. What it is asked to do (actions) happens at
- * once or, where another process is concerned, a moment later, as with eventfds and signals. */
+ * The supervisor's process and its children's beginnings. What it is asked to do (actions) happens
+ * at once or, where another process is concerned, a moment later, as with eventfds and signals. */
 #include "tests/sim/host.h"
 
 #include "common/check.h"
@@ -55,7 +55,8 @@ void sim_host_fini(struct sim_host *host) {
     }
 }
 
-/* ---- children --------------------------------------------------------------------------------- */
+/* ---- children ---------------------------------------------------------------------------------
+ */
 
 static void host_connect_child(void *subject, uint64_t life) {
     struct sim_child *child = subject;
@@ -118,7 +119,8 @@ static void host_kill_child(void *subject, uint64_t argument) {
     sim_child_kill(child, signal, false);
 }
 
-/* ---- actions ---------------------------------------------------------------------------------- */
+/* ---- actions ----------------------------------------------------------------------------------
+ */
 
 static void host_ended(struct sim_host *host) {
     struct sim *sim = host->sim;
@@ -167,7 +169,8 @@ static void host_act(struct sim_host *host, const struct host_action *action) {
     }
 }
 
-/* ---- the connection --------------------------------------------------------------------------- */
+/* ---- the connection ---------------------------------------------------------------------------
+ */
 
 static void host_connect(void *subject, uint64_t life) {
     struct sim_host *host = subject;
@@ -246,9 +249,11 @@ void sim_host_message(struct sim_host *host, const struct wire_message *message)
     }
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
-/* Every host offers "f"; of those of a queue the first alone offers "g". Nobody offers "nowhere". */
+/* Every host offers "f"; of those of a queue the first alone offers "g". Nobody offers "nowhere".
+ */
 void sim_host_start(struct sim_host *host) {
     struct sim *sim = host->sim;
     CHECK(host->logic == NULL);
@@ -270,8 +275,8 @@ void sim_host_start(struct sim_host *host) {
     world_note(&sim->world, "h%u starts", host->index);
     host_connect(host, host->life);
     for (uint32_t place = 0; place < sim->config.processes; place++) {
-        world_at(&sim->world, sim->world.now_us + sim_rng_skewed(&host->rng, 10, 50000),
-                 host_spawn, host, place);
+        world_at(&sim->world, sim->world.now_us + sim_rng_skewed(&host->rng, 10, 50000), host_spawn,
+                 host, place);
     }
 }
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Host: a worker machine. One supervisor and its children, each of them the real logic; what the kernel
- * does for them (fork, signals, death notices, the shared page) is played here.
+ * Host: a worker machine. One supervisor and its children, each of them the real logic; what the
+ * kernel does for them (fork, signals, death notices, the shared page) is played here.
  *
  *     supervisor   host logic       ── its own connection
  *       place p    child logic      ── its own connection
  *                  gate page shared by the two
  *
- * A child runs its tasks for virtual time: what a task does stands in its payload (task.h). Supervisor and
- * children can be stopped, killed and cut off separately; a host that dies takes its children along. */
+ * A child runs its tasks for virtual time: what a task does stands in its payload (task.h).
+ * Supervisor and children can be stopped, killed and cut off separately; a host that dies takes its
+ * children along. */
 #ifndef SIM_HOST_H
 #define SIM_HOST_H
 

@@ -1,92 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * Each route has two queues of copied messages with the time at which they are due; the time of one never
- * lies before that of its predecessor, so order within a route needs no further thought. A route lives
- * until its last message has arrived, although its peer may long have a newer one: that is how a late copy
- * overtakes nothing of its own connection and yet comes after the next.
+ * Each route has two queues of copied messages with the time at which they are due; the time of one
+ * never lies before that of its predecessor, so order within a route needs no further thought. A
+ * route lives until its last message has arrived, although its peer may long have a newer one: that
+ * is how a late copy overtakes nothing of its own connection and yet comes after the next.
  *
- * Rejected: losing or doubling single messages inside a connection. TCP under ZeroMQ does neither, and
- * logic that would survive it would be paying for a fault that does not exist. */
-#include "tests/sim/net.h"
+ * Rejected: losing or doubling single messages inside a connection. TCP under ZeroMQ does neither,
+ * and logic that would survive it would be paying for a fault that does not exist. */
+#include "tests/sim/net_private.h"
 
 #include "common/check.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct net_message {
-    struct net_message *next;
-    int64_t due_us;
-    uint32_t type;
-    uint32_t frame_count;
-    uint32_t sizes[WIRE_FRAMES_MAX];
-    uint8_t data[];
-};
-
-struct net_queue {
-    struct net_message *first;
-    struct net_message **last;
-    int64_t last_due_us;
-};
-
-struct net_route {
-    struct net *net;
-    route_id id;
-    net_node node;
-    bool current;        /* the peer's socket speaks and listens here */
-    bool to_next_broker; /* not yet connected: no broker listens */
-    struct net_queue ways[2];
-};
-
-struct net_past {
-    net_node node;
-    bool noticed; /* the broker's ROUTER knows that it is gone */
-};
-
-struct net_spot {
-    char name[16];
-    uint32_t machine;
-    void *peer;
-    struct net_route *route; /* current one, or NULL: no socket */
-    route_id newest_heard;   /* newest route of this node from which something arrived */
-    int64_t delay_next_us[2];
-    bool hold[2];
-    uint32_t hold_type[2];
-    bool stopped; /* SIGSTOP: nothing is read */
-    bool cut_soon; /* after its next message */
-};
-
-struct net_machine {
-    bool blocked[2];
-};
-
-enum { NET_CUT_SOON_US = 100000, NET_NOTICE_US = 1000000 };
-enum { NET_NODES_MAX = 64, NET_MACHINES_MAX = 24 };
-
-struct net {
-    struct world *world;
-    struct rng rng;
-    struct net_hooks hooks;
-    struct net_spot nodes[NET_NODES_MAX];
-    uint32_t node_count;
-    struct net_machine machines[NET_MACHINES_MAX];
-    struct net_route **routes; /* by id - 1; NULL once drained */
-    struct net_past *pasts;    /* by id - 1; kept for ever */
-    uint32_t route_count;
-    uint32_t route_capacity;
-    bool broker_up;
-    bool broker_stopped;
-    int64_t delay_low_us;
-    int64_t delay_high_us;
-    enum net_farewell farewell;
-    net_tap tap;
-    void *tap_context;
-    uint64_t in_flight;
-};
-
 static void net_pump(void *subject, uint64_t argument);
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------------
+ */
 
 static struct net_message *net_message_copy(const struct wire_out *out) {
     struct wire_message message = wire_out_message(out);
@@ -136,14 +67,15 @@ static struct net_message *net_queue_pop(struct net_queue *queue) {
     return message;
 }
 
-static void net_queue_drop(struct net *net, struct net_queue *queue) {
+void net_queue_drop(struct net *net, struct net_queue *queue) {
     while (queue->first != NULL) {
         net->in_flight--;
         free(net_queue_pop(queue));
     }
 }
 
-/* ---- routes ----------------------------------------------------------------------------------- */
+/* ---- routes -----------------------------------------------------------------------------------
+ */
 
 static struct net_route *net_route_add(struct net *net, net_node node) {
     if (net->route_count == net->route_capacity) {
@@ -167,7 +99,7 @@ static struct net_route *net_route_add(struct net *net, net_node node) {
     return route;
 }
 
-static void net_route_free(struct net *net, route_id id) {
+void net_route_free(struct net *net, route_id id) {
     struct net_route *route = net->routes[id - 1];
     net_queue_drop(net, &route->ways[NET_UP]);
     net_queue_drop(net, &route->ways[NET_DOWN]);
@@ -193,7 +125,8 @@ static void net_notice_lost(void *subject, uint64_t id) {
     }
 }
 
-/* The peer has left this route: its down queue is lost; of its up queue nothing, a part or all arrives. */
+/* The peer has left this route: its down queue is lost; of its up queue nothing, a part or all
+ * arrives. */
 static void net_route_leave(struct net *net, struct net_route *route) {
     route->current = false;
     net->nodes[route->node].route = NULL;
@@ -243,8 +176,9 @@ static void net_carry_over(struct net *net, struct net_queue *from, struct net_r
     }
 }
 
-/* A connection breaks under a socket that goes on: down messages already received, then the new route. */
-static void net_replace(struct net *net, struct net_route *old) {
+/* A connection breaks under a socket that goes on: down messages already received, then the new
+ * route. */
+void net_replace(struct net *net, struct net_route *old) {
     struct net_queue down = old->ways[NET_DOWN];
     net_node node = old->node;
     if (down.first == NULL) {
@@ -257,7 +191,8 @@ static void net_replace(struct net *net, struct net_route *old) {
     net_queue_drop(net, &down);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 struct net *net_create(struct world *world, uint64_t seed, struct net_hooks hooks) {
     struct net *net = calloc(1, sizeof *net);
@@ -324,7 +259,8 @@ void net_close(struct net *net, net_node node) {
     }
 }
 
-/* ---- carrying --------------------------------------------------------------------------------- */
+/* ---- carrying ---------------------------------------------------------------------------------
+ */
 
 static bool net_blocked(const struct net *net, const struct net_route *route, enum net_way way) {
     const struct net_spot *spot = &net->nodes[route->node];
@@ -334,7 +270,7 @@ static bool net_blocked(const struct net *net, const struct net_route *route, en
     return way == NET_UP ? !net->broker_up || net->broker_stopped : spot->stopped;
 }
 
-static bool net_held(const struct net *net, const struct net_route *route, enum net_way way) {
+bool net_held(const struct net *net, const struct net_route *route, enum net_way way) {
     const struct net_spot *spot = &net->nodes[route->node];
     const struct net_message *head = route->ways[way].first;
     return spot->hold[way] && head != NULL &&
@@ -412,7 +348,8 @@ static void net_arrive(struct net *net, route_id id, net_node node, enum net_way
     net->hooks.to_broker(net->hooks.context, id, &view);
 }
 
-/* Lets everything through that is due. A hook may cut or close this very route: look it up each time. */
+/* Lets everything through that is due. A hook may cut or close this very route: look it up each
+ * time. */
 static void net_pump(void *subject, uint64_t argument) {
     struct net *net = subject;
     route_id id = argument / 2;
@@ -440,119 +377,12 @@ static void net_pump(void *subject, uint64_t argument) {
     }
 }
 
-static void net_pump_all(struct net *net) {
+void net_pump_all(struct net *net) {
     for (uint32_t i = 0; i < net->route_count; i++) {
         if (net->routes[i] != NULL) {
             world_at(net->world, net->world->now_us, net_pump, net, (i + 1) * UINT64_C(2) + NET_UP);
-            world_at(net->world, net->world->now_us, net_pump, net, (i + 1) * UINT64_C(2) + NET_DOWN);
+            world_at(net->world, net->world->now_us, net_pump, net,
+                     (i + 1) * UINT64_C(2) + NET_DOWN);
         }
     }
-}
-
-/* ---- faults ----------------------------------------------------------------------------------- */
-
-void net_cut(struct net *net, net_node node) {
-    if (net->nodes[node].route == NULL || net->nodes[node].route->to_next_broker) {
-        return;
-    }
-    net_replace(net, net->nodes[node].route);
-}
-
-void net_cut_soon(struct net *net, net_node node) {
-    net->nodes[node].cut_soon = true;
-}
-
-void net_partition(struct net *net, uint32_t machine, bool up, bool down) {
-    net->machines[machine].blocked[NET_UP] = up;
-    net->machines[machine].blocked[NET_DOWN] = down;
-}
-
-void net_heal(struct net *net, uint32_t machine) {
-    net_partition(net, machine, false, false);
-    net_pump_all(net);
-}
-
-void net_stop(struct net *net, net_node node, bool stopped) {
-    net->nodes[node].stopped = stopped;
-    net_pump_all(net);
-}
-
-void net_stop_broker(struct net *net, bool stopped) {
-    net->broker_stopped = stopped;
-    net_pump_all(net);
-}
-
-void net_delay_next(struct net *net, net_node node, enum net_way way, int64_t delay_us) {
-    net->nodes[node].delay_next_us[way] = delay_us;
-}
-
-void net_set_delay(struct net *net, int64_t low_us, int64_t high_us) {
-    net->delay_low_us = low_us;
-    net->delay_high_us = high_us;
-}
-
-void net_set_farewell(struct net *net, enum net_farewell farewell) {
-    net->farewell = farewell;
-}
-
-/* In-flight messages die with the broker's process; peers' sockets look for its successor. */
-void net_broker_down(struct net *net) {
-    net->broker_up = false;
-    uint32_t count = net->route_count; /* those added below are for the next broker */
-    for (uint32_t i = 0; i < count; i++) {
-        struct net_route *route = net->routes[i];
-        net->pasts[i].noticed = true;
-        if (route != NULL) {
-            net_queue_drop(net, &route->ways[NET_UP]);
-            if (route->current) {
-                net_replace(net, route);
-            }
-        }
-        if (net->routes[i] != NULL) {
-            net_route_free(net, i + 1);
-        }
-    }
-}
-
-void net_broker_up(struct net *net) {
-    net->broker_up = true;
-    net->broker_stopped = false;
-    for (uint32_t i = 0; i < net->route_count; i++) {
-        if (net->routes[i] != NULL) {
-            net->routes[i]->to_next_broker = false;
-        }
-    }
-    net_pump_all(net);
-}
-
-/* ---- scenarios -------------------------------------------------------------------------------- */
-
-void net_hold(struct net *net, net_node node, enum net_way way, uint32_t type) {
-    net->nodes[node].hold[way] = true;
-    net->nodes[node].hold_type[way] = type;
-}
-
-void net_release(struct net *net, net_node node, enum net_way way) {
-    net->nodes[node].hold[way] = false;
-    net_pump_all(net);
-}
-
-bool net_holding(const struct net *net, net_node node, enum net_way way) {
-    for (uint32_t i = 0; i < net->route_count; i++) {
-        const struct net_route *route = net->routes[i];
-        if (route != NULL && route->node == node && net_held(net, route, way) &&
-            route->ways[way].first->due_us <= net->world->now_us) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void net_set_tap(struct net *net, net_tap tap, void *context) {
-    net->tap = tap;
-    net->tap_context = context;
-}
-
-uint64_t net_in_flight(const struct net *net) {
-    return net->in_flight;
 }

@@ -6,13 +6,15 @@
  *                   <── down queue ──────
  *
  *   - Within one route and direction order is kept and nothing is lost.
- *   - A cut loses what is in flight and gives the peer a new route behind its back: DEALER reconnects
- *     silently, and the broker no longer knows the sender. What was on its way up may still arrive, late,
- *     on the old route, even after messages of the new one. That is the only source of duplicates: peers
- *     say again what they cannot know to have arrived.
- *   - A peer that opens a new socket (linger 0) loses its unsent messages; the same holds for what had left.
+ *   - A cut loses what is in flight and gives the peer a new route behind its back: DEALER
+ * reconnects silently, and the broker no longer knows the sender. What was on its way up may still
+ * arrive, late, on the old route, even after messages of the new one. That is the only source of
+ * duplicates: peers say again what they cannot know to have arrived.
+ *   - A peer that opens a new socket (linger 0) loses its unsent messages; the same holds for what
+ * had left.
  *   - A partition holds messages back, one way or both; healing lets them through, or cuts.
- *   - While no broker listens, messages wait at the peer and go to the next broker on a new route. */
+ *   - While no broker listens, messages wait at the peer and go to the next broker on a new route.
+ */
 #ifndef SIM_NET_H
 #define SIM_NET_H
 
@@ -45,8 +47,8 @@ net_node net_node_add(struct net *net, const char *name, uint32_t machine, void 
 const char *net_node_name(const struct net *net, net_node node);
 
 /* Peer side. */
-void net_open(struct net *net, net_node node);  /* a new socket; the one before closes first */
-void net_close(struct net *net, net_node node); /* also when the peer's process dies */
+void net_open(struct net *net, net_node node);   /* a new socket; the one before closes first */
+void net_close(struct net *net, net_node node);  /* also when the peer's process dies */
 void net_finish(struct net *net, net_node node); /* closes, but what was sent still arrives */
 void net_send_up(struct net *net, net_node node, const struct wire_out *out);
 
@@ -62,7 +64,8 @@ void net_cut(struct net *net, net_node node);
 void net_cut_soon(struct net *net, net_node node); /* with its next message still under way */
 void net_partition(struct net *net, uint32_t machine, bool up, bool down);
 void net_heal(struct net *net, uint32_t machine); /* what was held back goes through */
-void net_stop(struct net *net, net_node node, bool stopped); /* its process reads nothing meanwhile */
+void net_stop(struct net *net, net_node node,
+              bool stopped); /* its process reads nothing meanwhile */
 void net_stop_broker(struct net *net, bool stopped);
 void net_delay_next(struct net *net, net_node node, enum net_way way, int64_t delay_us);
 void net_set_delay(struct net *net, int64_t low_us, int64_t high_us); /* of every message */
@@ -70,8 +73,9 @@ void net_set_delay(struct net *net, int64_t low_us, int64_t high_us); /* of ever
 enum net_farewell { NET_NOTHING_LATE, NET_SOME_LATE, NET_ALL_LATE };
 void net_set_farewell(struct net *net, enum net_farewell farewell);
 
-/* Scenarios: the first message of `type` (0: any) stops its route and direction until net_release();
- * what stands behind it waits, what stands before it passes. A cut meanwhile behaves as ever. */
+/* Scenarios: the first message of `type` (0: any) stops its route and direction until
+ * net_release(); what stands behind it waits, what stands before it passes. A cut meanwhile behaves
+ * as ever. */
 void net_hold(struct net *net, net_node node, enum net_way way, uint32_t type);
 void net_release(struct net *net, net_node node, enum net_way way);
 bool net_holding(const struct net *net, net_node node, enum net_way way); /* is one waiting? */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Does the simulation notice? Each rule that can be switched off (common/plant.h) is switched off, and the
- * scenario that guards it must fail; with the rule in force it must pass. Each run is a process of its own:
- * a broken rule may well end in a CHECK. */
+ * Does the simulation notice? Each rule that can be switched off (common/plant.h) is switched off,
+ * and the scenario that guards it must fail; with the rule in force it must pass. Each run is a
+ * process of its own: a broken rule may well end in a CHECK. */
 #include "tests/sim/plants.h"
 #include "tests/sim/scenarios/scenarios.h"
 
@@ -16,9 +16,8 @@
 
 #include <cmocka.h>
 
-
 static const struct scenario scenarios[] = {
-#define X(name, store, clients, hosts, processes, shape) \
+#define X(name, store, clients, hosts, processes, shape)                                           \
     {#name, name, store, clients, hosts, processes, shape},
     SCENARIOS(X)
 #undef X
@@ -34,7 +33,7 @@ static const struct {
     {PLANT_STALE_TOKEN, stale_result_after_loss_is_refused},
     {PLANT_REPEAT_UNKNOWN, repeated_submit_is_taken_once},
     {PLANT_ANSWERS_FORGOTTEN, answers_are_remembered_until_acked},
-    {PLANT_RESUME_AS_NEW, session_unknown_to_a_restarted_broker_is_not_resumed_as_new},
+    {PLANT_RESUME_AS_NEW, session_unknown_after_a_restart_is_not_resumed_as_new},
     {PLANT_EXPIRED_BY_NUMBER, expired_only_for_answered_numbers},
     {PLANT_GATE_NOT_CLOSED, gate_closed_before_announcing},
     {PLANT_CHILD_NOT_WOKEN, idle_child_is_woken_when_its_gate_closes},
@@ -92,8 +91,7 @@ static void scenario_notices_the_plant(void **state) {
         fail_msg("%s fails by itself: %s", scenario->name, why);
     }
     if (play(cases[at].plant, scenario, why, sizeof why)) {
-        fail_msg("%s does not notice %s", scenario->name,
-                 plants_name(cases[at].plant));
+        fail_msg("%s does not notice %s", scenario->name, plants_name(cases[at].plant));
     }
     print_message("             %s: %s\n", plants_name(cases[at].plant),
                   why[0] != '\0' ? why : "a check of the program itself");

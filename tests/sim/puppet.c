@@ -61,7 +61,8 @@ void puppet_open(struct puppet *puppet) {
 
 static bool puppet_greeted(const struct puppet *puppet) {
     return puppet->seen[WIRE_HELLO_OK] + puppet->seen[WIRE_SESSION_LOST] +
-               puppet->seen[WIRE_REFUSED] > 0;
+               puppet->seen[WIRE_REFUSED] >
+           0;
 }
 
 static struct wire_hello puppet_hello_of(const struct puppet *puppet, uint32_t peer, bool resume) {
@@ -77,7 +78,8 @@ static struct wire_hello puppet_hello_of(const struct puppet *puppet, uint32_t p
     };
 }
 
-/* ---- clients ---------------------------------------------------------------------------------- */
+/* ---- clients ----------------------------------------------------------------------------------
+ */
 
 void puppet_client_hello_raw(struct puppet *puppet, bool resume) {
     struct wire_hello hello = puppet_hello_of(puppet, WIRE_CLIENT, resume);
@@ -127,9 +129,8 @@ void puppet_submit(struct puppet *puppet, uint64_t first, uint64_t count,
 
 void puppet_ack(struct puppet *puppet, uint64_t acked, uint64_t first, uint64_t count) {
     struct wire_run run = {first, count};
-    struct wire_ack ack = {.slot = id_slot_of_name(span_of_text("q0")),
-                           .acked = acked,
-                           .credit = BOUND_RESULT_WINDOW};
+    struct wire_ack ack = {
+        .slot = id_slot_of_name(span_of_text("q0")), .acked = acked, .credit = BOUND_RESULT_WINDOW};
     struct wire_out out;
     wire_out_init(&out);
     puppet->acked = acked;
@@ -167,7 +168,8 @@ struct task_id puppet_id(const struct puppet *puppet, const char *queue, uint64_
                             .number = number & ((UINT64_C(1) << 48) - 1)};
 }
 
-/* ---- hosts ------------------------------------------------------------------------------------ */
+/* ---- hosts ------------------------------------------------------------------------------------
+ */
 
 static void puppet_put_place(struct wire_out *out, const struct puppet_place *place) {
     struct wire_place head = {.place = place->place,
@@ -222,7 +224,8 @@ void puppet_death(struct puppet *host, uint64_t sequence, const struct puppet_pl
     puppet_send(host, &out);
 }
 
-/* ---- children --------------------------------------------------------------------------------- */
+/* ---- children ---------------------------------------------------------------------------------
+ */
 
 void puppet_child_hello_raw(struct puppet *child, uint32_t generation, uint32_t started,
                             const struct wire_held *held, uint32_t held_count) {
@@ -267,8 +270,7 @@ static void puppet_note(struct bytes *payload, const struct puppet_delivery *del
     task_note_encode(payload, &note, 0);
 }
 
-void puppet_result(struct puppet *child, const struct puppet_delivery *delivery,
-                   uint32_t status) {
+void puppet_result(struct puppet *child, const struct puppet_delivery *delivery, uint32_t status) {
     struct bytes payload = BYTES_EMPTY;
     puppet_note(&payload, delivery);
     struct wire_out out;

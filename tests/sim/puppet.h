@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Puppet: a peer without logic. A scenario says each message that it sends and reads what came back, so
- * that histories which correct peers would never produce, or only by rare chance, can be told exactly.
+ * Puppet: a peer without logic. A scenario says each message that it sends and reads what came
+ * back, so that histories which correct peers would never produce, or only by rare chance, can be
+ * told exactly.
  *
  *     struct puppet *c = puppet_add(sim, "client");
  *     puppet_client_hello(c, false);
@@ -16,9 +17,9 @@
 enum { PUPPET_ITEMS = 64, PUPPET_SEEN = 80 };
 
 enum puppet_answer { /* what became of a number; refusals stand as PUPPET_REFUSED + wherry_err */
-    PUPPET_NOTHING = 0,
-    PUPPET_ACCEPTED = 1,
-    PUPPET_REFUSED = 100,
+                     PUPPET_NOTHING = 0,
+                     PUPPET_ACCEPTED = 1,
+                     PUPPET_REFUSED = 100,
 };
 
 struct puppet_delivery {
@@ -34,8 +35,8 @@ struct puppet {
     net_node node;
     uint64_t session;
     uint8_t secret[WIRE_SECRET_SIZE];
-    bool silent;    /* sends no beats; else one every two seconds */
-    uint64_t epoch; /* of the last HELLO_OK or SESSION_LOST */
+    bool silent;                /* sends no beats; else one every two seconds */
+    uint64_t epoch;             /* of the last HELLO_OK or SESSION_LOST */
     uint32_t seen[PUPPET_SEEN]; /* messages received, by type, since puppet_open() */
     struct token_pair {
         struct token first;
@@ -43,13 +44,13 @@ struct puppet {
     } tokens[PUPPET_ITEMS]; /* RESULT_ACK and LEASE_LOST, in order */
     uint32_t token_count;
     /* a client's */
-    uint32_t answer[PUPPET_ITEMS];        /* by number */
-    uint32_t results[PUPPET_ITEMS];       /* times that a result came, by number */
+    uint32_t answer[PUPPET_ITEMS];  /* by number */
+    uint32_t results[PUPPET_ITEMS]; /* times that a result came, by number */
     uint32_t result_status[PUPPET_ITEMS];
-    wherry_err call_err[PUPPET_ITEMS];    /* by call */
+    wherry_err call_err[PUPPET_ITEMS]; /* by call */
     bool call_answered[PUPPET_ITEMS];
-    uint32_t call_status[PUPPET_ITEMS];   /* TASK_WAIT's outcome */
-    uint64_t acked;                       /* said with the next submit */
+    uint32_t call_status[PUPPET_ITEMS]; /* TASK_WAIT's outcome */
+    uint64_t acked;                     /* said with the next submit */
     /* a child's */
     struct puppet_delivery deliveries[PUPPET_ITEMS];
     uint32_t delivery_count;
@@ -114,8 +115,7 @@ void puppet_child_hello_raw(struct puppet *child, uint32_t generation, uint32_t 
                             const struct wire_held *held, uint32_t held_count);
 void puppet_credit(struct puppet *child, uint32_t up_to);
 /* One result of the delivery; carries credit up to the same slot as before. */
-void puppet_result(struct puppet *child, const struct puppet_delivery *delivery,
-                   uint32_t status);
+void puppet_result(struct puppet *child, const struct puppet_delivery *delivery, uint32_t status);
 /* The note that a result of this delivery carries, as the checker reads it. */
 struct wire_held puppet_held(struct bytes *payload, const struct puppet_delivery *delivery);
 struct wire_attempt puppet_attempt(const struct puppet_delivery *delivery, bool answered);

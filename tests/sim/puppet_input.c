@@ -28,7 +28,8 @@ static void puppet_hear_result(struct puppet *puppet, const struct wire_message 
     struct wire_result_item item;
     CHECK(wire_get_result(message, &result) == WHERRY_OK);
     while (wire_next_result(&result.items, &item)) {
-        world_say(&puppet->sim->world, "result of %u: status %u", (unsigned)item.number, item.status);
+        world_say(&puppet->sim->world, "result of %u: status %u", (unsigned)item.number,
+                  item.status);
         if (item.number < PUPPET_ITEMS) {
             puppet->results[item.number]++;
             puppet->result_status[item.number] = item.status;

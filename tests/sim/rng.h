@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The simulation's only source of chance: common/rng.h, in streams. One seed, one run; each role draws
- * from a stream of its own, so that a change in one role's habits does not reshuffle the others. */
+ * The simulation's only source of chance: common/rng.h, in streams. One seed, one run; each role
+ * draws from a stream of its own, so that a change in one role's habits does not reshuffle the
+ * others. */
 #ifndef SIM_RNG_H
 #define SIM_RNG_H
 

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 static const struct scenario scenarios[] = {
-#define X(name, store, clients, hosts, processes, shape) \
+#define X(name, store, clients, hosts, processes, shape)                                           \
     {#name, name, store, clients, hosts, processes, shape},
     SCENARIOS(X)
 #undef X
@@ -48,9 +48,8 @@ int main(int argc, char **argv) {
     }
     struct CMUnitTest tests[SCENARIO_COUNT];
     for (uint32_t i = 0; i < SCENARIO_COUNT; i++) {
-        tests[i] = (struct CMUnitTest){.name = scenarios[i].name,
-                                       .test_func = play,
-                                       .initial_state = (void *)&scenarios[i]};
+        tests[i] = (struct CMUnitTest){
+            .name = scenarios[i].name, .test_func = play, .initial_state = (void *)&scenarios[i]};
     }
     return cmocka_run_group_tests_name("scenarios", tests, NULL, NULL);
 }

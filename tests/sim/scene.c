@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Stepping a world by conditions. A scenario is left by longjmp, always from its own frame: no callback of
- * the world is running then. */
+ * Stepping a world by conditions. A scenario is left by longjmp, always from its own frame: no
+ * callback of the world is running then. */
 #include "tests/sim/scene.h"
 
 #include "common/check.h"
@@ -34,7 +34,8 @@ void scene_wait(struct sim *sim, int64_t duration_ms) {
     }
 }
 
-/* ---- peers ------------------------------------------------------------------------------------ */
+/* ---- peers ------------------------------------------------------------------------------------
+ */
 
 static bool client_greeted(const struct sim_client *client) {
     struct session_view view;
@@ -80,8 +81,8 @@ struct sim_task *submit_with(struct sim_client *client, struct sim_submit submit
 }
 
 struct sim_task *submit(struct sim_client *client, int64_t duration_us) {
-    return submit_with(client, (struct sim_submit){.wait_ms = -1,
-                                                   .plan = {.duration_us = duration_us}});
+    return submit_with(client,
+                       (struct sim_submit){.wait_ms = -1, .plan = {.duration_us = duration_us}});
 }
 
 void broker_crash(struct sim *sim, enum store_fate fate) {
@@ -93,7 +94,8 @@ void broker_start(struct sim *sim) {
     sim_broker_start(&sim->broker);
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------
+ */
 
 static struct sim *scenario_world(const struct scenario *scenario, bool tracing) {
     struct sim_config config = sim_config_by_hand(scenario->store == DURABLE);

@@ -14,7 +14,8 @@
 
 enum { SIM_QUIET_STEPS_MAX = 400000, SIM_LOOK_EVERY = 40 };
 
-/* ---- configurations --------------------------------------------------------------------------- */
+/* ---- configurations ---------------------------------------------------------------------------
+ */
 
 struct sim_config sim_config_by_hand(bool durable) {
     struct sim_config config = {
@@ -56,7 +57,8 @@ struct sim_config sim_config_of(uint64_t seed, bool durable, uint64_t steps) {
     return config;
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 static struct sim_client *sim_is_client(struct sim *sim, const void *peer) {
     for (uint32_t i = 0; i < SIM_CLIENTS_MAX; i++) {
@@ -166,7 +168,8 @@ bool sim_is_calm(const struct sim *sim) {
     return sim->quiet && sim->world.now_us >= sim->quiet_since_us + SIM_CALM_US;
 }
 
-/* ---- a run ------------------------------------------------------------------------------------ */
+/* ---- a run ------------------------------------------------------------------------------------
+ */
 
 static void sim_start(struct sim *sim) {
     net_set_farewell(sim->net, NET_SOME_LATE);
@@ -219,8 +222,10 @@ static void sim_look_for_rest(struct sim *sim, bool results_too) {
         world_fail(&sim->world, "left over: %" PRIu64 " tasks, %" PRIu64 " with kept results",
                    counts.tasks, counts.results_kept);
     } else if (results_too && (sums.count > 0 || counts.payload_bytes > 0)) {
-        world_fail(&sim->world, "left over: %" PRIu64 " payloads in the store, %" PRIu64
-                   " bytes by the engine's count", sums.count, counts.payload_bytes);
+        world_fail(&sim->world,
+                   "left over: %" PRIu64 " payloads in the store, %" PRIu64
+                   " bytes by the engine's count",
+                   sums.count, counts.payload_bytes);
     }
 }
 

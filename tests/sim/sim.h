@@ -7,9 +7,9 @@
  *       child 0 …     child logic ─┘                          └─ store (simulated, durable or none)
  *         └ gate page, shared with its host
  *
- * A run:  sim_create; faults and applications act for `steps` steps; then faults stop, everything is
- * healed and started, and within SIM_SETTLE_US every task must have ended; then all say goodbye, and
- * nothing may be left. Scenarios drive the same parts by hand (script.h). */
+ * A run:  sim_create; faults and applications act for `steps` steps; then faults stop, everything
+ * is healed and started, and within SIM_SETTLE_US every task must have ended; then all say goodbye,
+ * and nothing may be left. Scenarios drive the same parts by hand (script.h). */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
@@ -39,12 +39,12 @@ struct sim_config {
     uint32_t audit_every; /* steps between audits; 1 by default, 0: never */
     uint64_t steps;
     uint32_t clients;
-    int64_t think_us;   /* the longest pause of an application between two moves */
+    int64_t think_us; /* the longest pause of an application between two moves */
     uint32_t hosts;
-    uint32_t processes; /* children a host */
-    uint32_t queues;    /* 1 or 2; host i serves queue i mod queues */
-    int64_t reconnect_limit_us; /* of clients; INT64_MAX: none */
-    uint32_t child_window; /* deliveries a child grants ahead; 0: its default */
+    uint32_t processes;          /* children a host */
+    uint32_t queues;             /* 1 or 2; host i serves queue i mod queues */
+    int64_t reconnect_limit_us;  /* of clients; INT64_MAX: none */
+    uint32_t child_window;       /* deliveries a child grants ahead; 0: its default */
     struct engine_config engine; /* bounds; epoch, uuid and keeps are filled in */
 };
 
@@ -58,11 +58,11 @@ struct sim {
     struct sim_host hosts[SIM_HOSTS_MAX];
     struct sim_checker checker;
     struct sim_faults faults;
-    net_node stranger; /* somebody who has no business here */
+    net_node stranger;                       /* somebody who has no business here */
     struct puppet *puppets[SIM_PUPPETS_MAX]; /* of a scenario */
     uint32_t puppet_count;
     void *scene_end; /* jmp_buf of a scenario */
-    bool quiet; /* faults have stopped, applications submit nothing more */
+    bool quiet;      /* faults have stopped, applications submit nothing more */
     int64_t quiet_since_us;
     bool ending; /* everything has been said: hosts drain, nothing starts again */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * wherry-sim: runs seeds. Each seed is one world from beginning to end; the first broken promise ends the
- * program with the seed, what was broken and the command that shows it again.
+ * wherry-sim: runs seeds. Each seed is one world from beginning to end; the first broken promise
+ * ends the program with the seed, what was broken and the command that shows it again.
  *
  *     wherry-sim --seed 7                 one seed, both stores
  *     wherry-sim --seed 1 --seeds 5000    many
@@ -16,25 +16,53 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FLAG_SEED, FLAG_SEEDS, FLAG_STEPS, FLAG_STORE, FLAG_PLANT, FLAG_TRACE, FLAG_TWICE,
-       FLAG_ALL, FLAG_COUNT };
+enum {
+    FLAG_SEED,
+    FLAG_SEEDS,
+    FLAG_STEPS,
+    FLAG_STORE,
+    FLAG_PLANT,
+    FLAG_TRACE,
+    FLAG_TWICE,
+    FLAG_ALL,
+    FLAG_COUNT
+};
 
 static const struct flag main_flags[FLAG_COUNT] = {
-    [FLAG_SEED] = {.name = "seed", .kind = FLAG_NUMBER, .argument = "N", .min = 1,
-                   .max = INT64_MAX, .fallback = "1", .help = "the first seed"},
-    [FLAG_SEEDS] = {.name = "seeds", .kind = FLAG_NUMBER, .argument = "COUNT", .min = 1,
-                    .max = INT64_MAX, .fallback = "1", .help = "how many seeds, one after another"},
-    [FLAG_STEPS] = {.name = "steps", .kind = FLAG_NUMBER, .argument = "M", .min = 1,
-                    .max = INT64_MAX, .fallback = "1000",
+    [FLAG_SEED] = {.name = "seed",
+                   .kind = FLAG_NUMBER,
+                   .argument = "N",
+                   .min = 1,
+                   .max = INT64_MAX,
+                   .fallback = "1",
+                   .help = "the first seed"},
+    [FLAG_SEEDS] = {.name = "seeds",
+                    .kind = FLAG_NUMBER,
+                    .argument = "COUNT",
+                    .min = 1,
+                    .max = INT64_MAX,
+                    .fallback = "1",
+                    .help = "how many seeds, one after another"},
+    [FLAG_STEPS] = {.name = "steps",
+                    .kind = FLAG_NUMBER,
+                    .argument = "M",
+                    .min = 1,
+                    .max = INT64_MAX,
+                    .fallback = "1000",
                     .help = "steps of each seed before faults stop"},
-    [FLAG_STORE] = {.name = "store", .argument = "memory|durable", .fallback = "both",
+    [FLAG_STORE] = {.name = "store",
+                    .argument = "memory|durable",
+                    .fallback = "both",
                     .help = "one store only; else seeds take turns"},
-    [FLAG_PLANT] = {.name = "plant", .argument = "NAME",
+    [FLAG_PLANT] = {.name = "plant",
+                    .argument = "NAME",
                     .help = "switch a rule off (only in the build that can: wherry-sim-plants)"},
     [FLAG_TRACE] = {.name = "trace", .kind = FLAG_SWITCH, .help = "tell what happens, on stderr"},
-    [FLAG_TWICE] = {.name = "twice", .kind = FLAG_SWITCH,
+    [FLAG_TWICE] = {.name = "twice",
+                    .kind = FLAG_SWITCH,
                     .help = "run each seed a second time and compare the traces"},
-    [FLAG_ALL] = {.name = "require-all", .kind = FLAG_SWITCH,
+    [FLAG_ALL] = {.name = "require-all",
+                  .kind = FLAG_SWITCH,
                   .help = "fail if a fault, event or effect never occurred"},
 };
 
@@ -63,10 +91,10 @@ static void main_report(const struct main_run *run, uint64_t seed, const char *f
     bool durable = main_durable(run, seed);
     fflush(stdout);
     fprintf(stderr, "seed %" PRIu64 ": %s\n", seed, failure);
-    fprintf(stderr, "again:  wherry-sim%s --seed %" PRIu64 " --steps %" PRIu64
-            " --store %s%s%s --trace\n", run->plant != NULL ? "-plants" : "", seed, run->steps,
-            durable ? "durable" : "memory", run->plant != NULL ? " --plant " : "",
-            run->plant != NULL ? run->plant : "");
+    fprintf(stderr,
+            "again:  wherry-sim%s --seed %" PRIu64 " --steps %" PRIu64 " --store %s%s%s --trace\n",
+            run->plant != NULL ? "-plants" : "", seed, run->steps, durable ? "durable" : "memory",
+            run->plant != NULL ? " --plant " : "", run->plant != NULL ? run->plant : "");
 }
 
 /* For whoever looks for the cause: what is open, and what the engine knows. */

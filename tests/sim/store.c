@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A sorted array of rows and a list of batches. One commit runs at a time, as in the real writer thread,
- * and takes the time that the world gives it. Small worlds need no better structure. */
+ * A sorted array of rows and a list of batches. One commit runs at a time, as in the real writer
+ * thread, and takes the time that the world gives it. Small worlds need no better structure. */
 #include "tests/sim/store.h"
 
 #include "common/bytes.h"
@@ -97,7 +97,8 @@ void store_destroy(struct store **store_at) {
     *store_at = NULL;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------
+ */
 
 static uint32_t store_lower_bound(const struct store *store, const uint8_t *key) {
     uint32_t low = 0;
@@ -136,8 +137,8 @@ static void store_apply(struct store *store, struct store_batch *batch) {
     for (uint32_t i = 0; i < batch->count; i++) {
         struct store_entry *entry = &batch->entries[i];
         uint32_t at = store_lower_bound(store, entry->key);
-        bool there = at < store->row_count &&
-                     memcmp(store->rows[at].key, entry->key, RECORD_KEY_SIZE) == 0;
+        bool there =
+            at < store->row_count && memcmp(store->rows[at].key, entry->key, RECORD_KEY_SIZE) == 0;
         if (there) {
             store_remove_row(store, at);
         }
@@ -167,7 +168,8 @@ struct store_row store_at(const struct store *store, uint32_t index) {
     return row;
 }
 
-/* ---- batches ---------------------------------------------------------------------------------- */
+/* ---- batches ----------------------------------------------------------------------------------
+ */
 
 static struct store_entry *store_add(struct store *store, const uint8_t *key) {
     struct store_batch *batch = store->open;
@@ -263,7 +265,8 @@ uint32_t store_under_way(const struct store *store) {
     return count;
 }
 
-/* ---- faults ----------------------------------------------------------------------------------- */
+/* ---- faults -----------------------------------------------------------------------------------
+ */
 
 static bool store_fate_keeps(struct store *store) {
     if (store->fate == STORE_FATE_CHANCE) {

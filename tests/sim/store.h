@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Store: the durable store, simulated. What survives a crash is exactly what had been committed, and of the
- * batches under way a prefix that chance decides.
+ * Store: the durable store, simulated. What survives a crash is exactly what had been committed,
+ * and of the batches under way a prefix that chance decides.
  *
  *     put, delete ──> open batch ──commit n──> under way, in order ──time──> committed ──> hook
  *                        │ lost                    │ kept or lost               │ kept
  *                        └──────────── a crash of the broker's process ─────────┘
  *
- * Faults: slow commits; an I/O error (outcome unknown: applied or not, the broker must exit); disk full
- * (the reserve shrinks: the hook says so; `hard`: commits themselves must be repeated until space is back). */
+ * Faults: slow commits; an I/O error (outcome unknown: applied or not, the broker must exit); disk
+ * full (the reserve shrinks: the hook says so; `hard`: commits themselves must be repeated until
+ * space is back). */
 #ifndef SIM_STORE_H
 #define SIM_STORE_H
 

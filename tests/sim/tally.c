@@ -106,7 +106,8 @@ void tally_print(const struct tally *tally, FILE *out) {
     tally_print_group("faults", fault_texts, tally->faults, FAULT_COUNT, out);
     tally_print_group("events of the engine", event_texts, tally->events, TALLY_EVENTS, out);
     tally_print_group("effects of the engine", effect_texts, tally->effects, TALLY_EFFECTS, out);
-    tally_print_group("outcomes at the clients", outcome_texts, tally->outcomes, OUTCOME_COUNT, out);
+    tally_print_group("outcomes at the clients", outcome_texts, tally->outcomes, OUTCOME_COUNT,
+                      out);
 }
 
 static bool tally_only_durable(enum sim_fault fault) {

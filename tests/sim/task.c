@@ -45,7 +45,8 @@ void task_note_encode(struct bytes *out, const struct task_note *note, size_t si
     }
 }
 
-/* The magic number is searched for: a value carries the note behind its bin head, a failure inside its text. */
+/* The magic number is searched for: a value carries the note behind its bin head, a failure inside
+ * its text. */
 bool task_note_decode(struct span payload, struct task_note *out) {
     uint32_t magic = TASK_NOTE_MAGIC;
     for (size_t at = 0; at + sizeof *out <= payload.size && at < 16; at++) {

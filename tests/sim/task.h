@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the simulated tasks carry. A task's payload is its own plan; its result is a note that says which
- * attempt made it, so that the checker can judge what comes out without asking the engine. */
+ * What the simulated tasks carry. A task's payload is its own plan; its result is a note that says
+ * which attempt made it, so that the checker can judge what comes out without asking the engine. */
 #ifndef SIM_TASK_H
 #define SIM_TASK_H
 
@@ -11,9 +11,9 @@
 enum task_behaviour {
     TASK_SUCCEEDS,
     TASK_FAILS,
-    TASK_ASKS_AGAIN,    /* asks for another attempt, the first two times */
-    TASK_CRASHES_ONCE,  /* takes its child with it, the first time */
-    TASK_CRASHES,       /* every time */
+    TASK_ASKS_AGAIN,   /* asks for another attempt, the first two times */
+    TASK_CRASHES_ONCE, /* takes its child with it, the first time */
+    TASK_CRASHES,      /* every time */
     TASK_BEHAVIOURS,
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A binary heap of plans and a hash. Plans are never taken out: a timer that moved leaves its old plan
- * behind, which finds its stamp outdated and does nothing. */
+ * A binary heap of plans and a hash. Plans are never taken out: a timer that moved leaves its old
+ * plan behind, which finds its stamp outdated and does nothing. */
 #include "tests/sim/world.h"
 
 #include "common/check.h"
@@ -153,8 +153,8 @@ void world_fault(struct world *world, enum sim_fault fault) {
 
 void world_timer_set(struct world *world, struct world_timer *timer, int64_t at_us,
                      world_action action, void *subject) {
-    if (at_us == INT64_MAX || (timer->at_us <= at_us && timer->at_us >= world->now_us &&
-                               timer->at_us != INT64_MAX)) {
+    if (at_us == INT64_MAX ||
+        (timer->at_us <= at_us && timer->at_us >= world->now_us && timer->at_us != INT64_MAX)) {
         return;
     }
     timer->at_us = at_us > world->now_us ? at_us : world->now_us;

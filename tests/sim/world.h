@@ -5,8 +5,9 @@
  *     world_at(world, when, action, subject, argument)   plan something
  *     world_step(world)                                  move the clock to the next thing and do it
  *
- * Nothing here depends on an address, a hash seed or the machine's clock: one seed, one history. The
- * trace is a running hash over everything that was noted; two runs of one seed must end with the same. */
+ * Nothing here depends on an address, a hash seed or the machine's clock: one seed, one history.
+ * The trace is a running hash over everything that was noted; two runs of one seed must end with
+ * the same. */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
@@ -30,8 +31,8 @@ struct world {
     struct world_item *heap;
     uint32_t count;
     uint32_t capacity;
-    uint64_t hash;  /* of the trace */
-    bool tracing;   /* print each note */
+    uint64_t hash; /* of the trace */
+    bool tracing;  /* print each note */
     struct tally tally;
     char failure[512]; /* the first broken promise; "" while all is well */
 };
@@ -48,15 +49,13 @@ bool world_step(struct world *world);
 int64_t world_next_us(const struct world *world); /* INT64_MAX: nothing planned */
 
 /* Note what happened: into the hash, and to stderr when tracing. */
-void world_note(struct world *world, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void world_note(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* For people alone: only when tracing, and not hashed. */
 void world_say(const struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void world_hash(struct world *world, const void *data, size_t size);
 /* A broken promise: the first one is kept; the run ends with it. */
-void world_fail(struct world *world, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool world_failed(const struct world *world);
 void world_fault(struct world *world, enum sim_fault fault);
 

@@ -25,7 +25,8 @@ static bool refused(const struct puppet *c, uint64_t number, wherry_err err) {
     return c->answer[number] == PUPPET_REFUSED + (uint32_t)err;
 }
 
-/* A loop that submits before it gets: nobody takes the results, and the submit must not wait for them. */
+/* A loop that submits before it gets: nobody takes the results, and the submit must not wait for
+ * them. */
 void submit_before_get_never_waits_for_itself(struct sim *s) {
     struct cast cast = cast_of(s);
     cast_deliver(s, &cast, 2, 20);

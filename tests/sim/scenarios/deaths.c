@@ -17,8 +17,8 @@ void death_overtaking_result_is_no_crash(struct sim *s) {
     net_delay_next(s->net, cast.child->node, NET_UP, 500000);
     puppet_result(cast.child, cast_newest(&cast), WIRE_DONE);
     struct wire_attempt answered = puppet_attempt(cast_newest(&cast), true);
-    struct puppet_place place = {0, false, cast.child->generation, cast.child->started, &answered,
-                                 1};
+    struct puppet_place place = {0,         false, cast.child->generation, cast.child->started,
+                                 &answered, 1};
     puppet_death(cast.host, 1, &place);
     UNTIL(s, cast.client->results[2] == 1);
     EXPECT(s, cast.client->result_status[2] == WIRE_DONE);
@@ -31,15 +31,16 @@ void answered_attempt_without_result_is_lost_not_crashed(struct sim *s) {
     cast_deliver(s, &cast, 2, 1);
     cast.child->started += 1;
     struct wire_attempt answered = puppet_attempt(cast_newest(&cast), true);
-    struct puppet_place place = {0, false, cast.child->generation, cast.child->started, &answered,
-                                 1};
+    struct puppet_place place = {0,         false, cast.child->generation, cast.child->started,
+                                 &answered, 1};
     puppet_death(cast.host, 1, &place);
     NEVER(s, 900, counts(s).ready > 0);
     UNTIL(s, counts(s).ready == 1);
     EXPECT(s, counts(s).retries_crash == 0 && counts(s).retries_lease == 1);
 }
 
-/* Three times the first of three deliveries takes its child along: it fails, its neighbours do not. */
+/* Three times the first of three deliveries takes its child along: it fails, its neighbours do not.
+ */
 void unstarted_deliveries_are_uncounted(struct sim *s) {
     struct cast cast = cast_of(s);
     struct puppet *child = cast.child;
@@ -89,8 +90,8 @@ void place_is_used_again_only_after_its_report(struct sim *s) {
 void third_crash_fails_the_task_with_its_cause(struct sim *s) {
     struct sim_client *c = client_up(s, 0);
     host_up(s, 0);
-    struct sim_task *poison = submit_with(
-        c, (struct sim_submit){.wait_ms = -1, .plan = {.behaviour = TASK_CRASHES}});
+    struct sim_task *poison =
+        submit_with(c, (struct sim_submit){.wait_ms = -1, .plan = {.behaviour = TASK_CRASHES}});
     struct sim_task *neighbour = submit(c, 2000000);
     UNTIL(s, poison->finished);
     EXPECT(s, poison->outcome == WHERRY_E_WORKER_LOST && poison->runs == 3);
@@ -124,7 +125,8 @@ void vanished_host_loses_its_leases_after_three_beats(struct sim *s) {
     EXPECT(s, task->outcome == WHERRY_OK && counts(s).retries_crash == 0);
 }
 
-/* A suspended machine: broker and supervisor stand still for ten seconds, and the broker wakes up first. */
+/* A suspended machine: broker and supervisor stand still for ten seconds, and the broker wakes up
+ * first. */
 void stopped_broker_does_not_declare_hosts_lost(struct sim *s) {
     struct sim_client *c = client_up(s, 0);
     struct sim_host *host = host_up(s, 0);

@@ -13,8 +13,12 @@ static void announce(struct cast *worker, const struct puppet_delivery *running)
     if (running != NULL) {
         attempt = puppet_attempt(running, false);
     }
-    struct puppet_place place = {0, true, worker->child->generation, worker->child->started,
-                                 &attempt, running != NULL ? 1 : 0};
+    struct puppet_place place = {0,
+                                 true,
+                                 worker->child->generation,
+                                 worker->child->started,
+                                 &attempt,
+                                 running != NULL ? 1 : 0};
     puppet_host_hello(worker->host, true, &place, 1);
     worker->child->generation++;
 }
@@ -69,7 +73,8 @@ void stale_result_after_loss_is_refused(struct sim *s) {
     EXPECT(s, task->note.counter != stale.counter);
 }
 
-/* Lost, given to another child, returned by it unstarted: no attempt is current, and yet the old result is stale. */
+/* Lost, given to another child, returned by it unstarted: no attempt is current, and yet the old
+ * result is stale. */
 void returned_redelivery_lets_no_old_result_in(struct sim *s) {
     struct cast first = cast_of(s);
     cast_deliver(s, &first, 2, 1);
@@ -88,8 +93,8 @@ void returned_redelivery_lets_no_old_result_in(struct sim *s) {
     NEVER(s, 1000, first.client->results[2] > 0 || ready(s) != 1);
 }
 
-/* Epoch 2 gives the unannounced task to the second host; in epoch 3 the first one, away since epoch 1, reports
- * before the second. */
+/* Epoch 2 gives the unannounced task to the second host; in epoch 3 the first one, away since epoch
+ * 1, reports before the second. */
 void unannounced_then_second_crash_is_fenced_by_floor(struct sim *s) {
     struct cast first = cast_of(s);
     cast_deliver(s, &first, 2, 1);
@@ -121,8 +126,8 @@ void held_alone_does_not_decide(struct sim *s) {
     announce(&first, &old);
     scene_wait(s, 500);
     struct wire_attempt running = puppet_attempt(&old, false);
-    struct puppet_place dead = {0, false, first.child->generation, first.child->started, &running,
-                                1};
+    struct puppet_place dead = {0,        false, first.child->generation, first.child->started,
+                                &running, 1};
     puppet_death(first.host, 1, &dead);
     UNTIL(s, ready(s) == 1);
     struct cast second = cast_worker(s, "second", "second.0");

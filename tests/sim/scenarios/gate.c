@@ -25,8 +25,8 @@ static bool some_ran_twice(struct sim_task **tasks, int count) {
     return false;
 }
 
-/* The child runs the first task, has five more in its queue, and is cut off with them. The broker restarts,
- * hears from the supervisor what runs, and gives the five to another host. */
+/* The child runs the first task, has five more in its queue, and is cut off with them. The broker
+ * restarts, hears from the supervisor what runs, and gives the five to another host. */
 void gate_closed_before_announcing(struct sim *s) {
     struct sim_client *c = client_up(s, 0);
     host_up(s, 0);
@@ -166,7 +166,8 @@ void running_child_before_its_host_is_not_told_to_stop(struct sim *s) {
     UNTIL(s, cast.client->results[2] == 1);
 }
 
-/* Another host is back first: it gets new tasks, but none of those that the first host may be running. */
+/* Another host is back first: it gets new tasks, but none of those that the first host may be
+ * running. */
 void old_tasks_wait_until_every_host_has_announced(struct sim *s) {
     struct cast cast = cast_of(s);
     cast_deliver(s, &cast, 2, 1);

@@ -3,8 +3,8 @@
  * Every scenario: its name, the rule whose history it tells, the store, the real clients, hosts and
  * children a host that it may start, and its bounds.
  *
- * To add one: write `void name(struct sim *s)` in the file of its section, add its line here, and it is
- * a test. If it guards a rule that can be switched off, add it to plants_test.c, too. */
+ * To add one: write `void name(struct sim *s)` in the file of its section, add its line here, and
+ * it is a test. If it guards a rule that can be switched off, add it to plants_test.c, too. */
 #ifndef SIM_SCENARIOS_H
 #define SIM_SCENARIOS_H
 
@@ -30,7 +30,7 @@
     X(parked_five_and_accepted_six_survive_restart, DURABLE, 0, 0, 0, shape_one_a_queue) \
     X(parked_submit_parks_again_with_its_place_open, DURABLE, 0, 0, 0, shape_one_a_queue) \
     X(expired_session_is_not_resumed_as_new, DURABLE, 0, 0, 0, NULL) \
-    X(session_unknown_to_a_restarted_broker_is_not_resumed_as_new, MEMORY, 0, 0, 0, NULL) \
+    X(session_unknown_after_a_restart_is_not_resumed_as_new, MEMORY, 0, 0, 0, NULL) \
     X(client_never_submits_again_what_an_expired_session_sent, DURABLE, 1, 1, 1, NULL) \
     X(session_id_gives_no_power_without_its_secret, DURABLE, 0, 0, 0, NULL) \
     X(only_kept_tasks_may_be_touched_by_others, DURABLE, 0, 0, 0, NULL) \
@@ -86,7 +86,8 @@
 SCENARIOS(X)
 #undef X
 
-/* Puppets that play a client and a worker host with one child, all greeted. The child has no credit yet. */
+/* Puppets that play a client and a worker host with one child, all greeted. The child has no credit
+ * yet. */
 struct cast {
     struct puppet *client;
     struct puppet *host;
@@ -95,8 +96,9 @@ struct cast {
 struct cast cast_of(struct sim *s);
 /* One more host with one child. */
 struct cast cast_worker(struct sim *s, const char *host, const char *child);
-/* Submits `count` tasks from number `first`, and has them delivered to the child in one lane that is known to be
- * quick: delivery i is child->deliveries[i]. `first` must be above 1: number 1 measures the lane. */
+/* Submits `count` tasks from number `first`, and has them delivered to the child in one lane that
+ * is known to be quick: delivery i is child->deliveries[i]. `first` must be above 1: number 1
+ * measures the lane. */
 void cast_deliver(struct sim *s, struct cast *cast, uint64_t first, uint64_t count);
 /* The child says hello again, with the result of a delivery in its hands. */
 void cast_hello_with(struct cast *worker, const struct puppet_delivery *delivery);

@@ -42,7 +42,8 @@ void repeated_submit_is_taken_once_over_a_restart(struct sim *s) {
     EXPECT(s, tasks(s) == 3);
 }
 
-/* The task is done and its result received, but the client has not said so: its repetition is still known. */
+/* The task is done and its result received, but the client has not said so: its repetition is still
+ * known. */
 void answers_are_remembered_until_acked(struct sim *s) {
     struct puppet *c = client_of(s, "client");
     puppet_submit(c, 1, 2, &(struct puppet_lane){0});
@@ -60,7 +61,8 @@ void answers_are_remembered_until_acked(struct sim *s) {
     EXPECT(s, tasks(s) == 1); /* number 2 alone: number 1 is not taken again */
 }
 
-/* Number 5 waits at a full queue, 6 is accepted. "The last one was 6" must not make 5 a duplicate. */
+/* Number 5 waits at a full queue, 6 is accepted. "The last one was 6" must not make 5 a duplicate.
+ */
 void parked_five_and_accepted_six_survive_restart(struct sim *s) {
     struct puppet *c = client_of(s, "client");
     struct puppet_lane a = {.queue = QUEUE_A, .wait_ms = -1};
@@ -110,7 +112,7 @@ void expired_session_is_not_resumed_as_new(struct sim *s) {
     EXPECT(s, tasks(s) == 3);
 }
 
-void session_unknown_to_a_restarted_broker_is_not_resumed_as_new(struct sim *s) {
+void session_unknown_after_a_restart_is_not_resumed_as_new(struct sim *s) {
     struct puppet *c = client_of(s, "client");
     puppet_submit(c, 1, 3, &(struct puppet_lane){0});
     UNTIL(s, c->answer[3] == PUPPET_ACCEPTED);
@@ -203,7 +205,8 @@ void expired_only_for_answered_numbers(struct sim *s) {
     EXPECT(s, c->call_err[3] == WHERRY_E_EXPIRED);
 }
 
-/* Asking for number 1 settles it: the late copy of its submit, still under way, must not be taken. */
+/* Asking for number 1 settles it: the late copy of its submit, still under way, must not be taken.
+ */
 void late_copy_of_a_settled_number_is_a_duplicate(struct sim *s) {
     struct puppet *c = client_of(s, "client");
     net_delay_next(s->net, c->node, NET_UP, 3000000);

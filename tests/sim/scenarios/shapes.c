@@ -38,7 +38,8 @@ struct cast cast_of(struct sim *s) {
     return cast;
 }
 
-/* Runs number 1 alone, in 100 us, so that the lane's time is known; then asks for all the others. */
+/* Runs number 1 alone, in 100 us, so that the lane's time is known; then asks for all the others.
+ */
 void cast_deliver(struct sim *s, struct cast *cast, uint64_t first, uint64_t count) {
     struct puppet *child = cast->child;
     puppet_submit(cast->client, 1, 1, &(struct puppet_lane){0});
