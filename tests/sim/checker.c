@@ -141,7 +141,8 @@ void checker_cancel_asked(struct sim_checker *checker, struct sim_task *task) {
 static void checker_count_in(struct sim_checker *checker, struct sim_task *task) {
     bool ends_unseen =
         (task->flags & TASK_ONCE) != 0; /* lost at a restart, before its delivery left */
-    if (task->deliveries > 0 || task->cancel_asked || task->finished || ends_unseen) {
+    if (task->deliveries > 0 || task->cancel_asked || task->finished || task->came_back ||
+        ends_unseen) {
         return;
     }
     task->counted = true;

@@ -48,6 +48,7 @@ struct sim_task {
     bool cancel_asked;
     bool cancel_acked;   /* the broker answered OK to a TASK_CANCEL */
     bool cancel_settled; /* or that there is nothing to cancel */
+    bool came_back;      /* over a restart: what comes back is taken above the bound, too */
     bool counted;        /* in its queue, as far as the client can know */
     bool recorded;       /* its result has left the broker */
     wherry_err outcome;

@@ -40,22 +40,28 @@ void checker_child_died(struct sim_checker *checker, const struct sim_child *chi
     checker_explain(checker);
 }
 
-void checker_broker_crashed(struct sim_checker *checker) {
-    checker_explain(checker);
+/* A memory broker: its clients submit their tasks again, and they may well run again. */
+static void checker_forgotten(const struct sim_checker *checker, struct sim_task *task) {
     if (checker->sim->config.durable) {
         return;
     }
+    if (!task->finished) {
+        task->recorded = false;
+        task->forgotten = true;
+        task->excused = task->excused || task->orphan || (task->flags & TASK_ONCE) != 0;
+    }
+    if ((task->flags & TASK_NO_RESULT) != 0) {
+        task->excused = true; /* finished for its client, and nobody submits it again */
+    }
+}
+
+void checker_broker_crashed(struct sim_checker *checker) {
+    checker_explain(checker);
     for (uint32_t i = 0; i < checker->count; i++) {
         struct sim_task *task = checker->tasks[i];
         checker_uncount(checker, task);
-        if (!task->finished) { /* its clients submit it again: it may well run again */
-            task->recorded = false;
-            task->forgotten = true;
-            task->excused = task->excused || task->orphan || (task->flags & TASK_ONCE) != 0;
-        }
-        if ((task->flags & TASK_NO_RESULT) != 0) {
-            task->excused = true; /* finished for its client, and nobody submits it again */
-        }
+        task->came_back = true; /* perhaps on its way to a child, although nobody saw it leave */
+        checker_forgotten(checker, task);
     }
 }
 

@@ -110,7 +110,7 @@ void full_queue_says_full_at_once_to_whoever_does_not_wait(struct sim *s) {
     EXPECT(s, s->world.now_us - asked_us < 10000 && counts(s).tasks == 1);
 }
 
-void putter_that_waited_in_vain_is_certainly_not_in_the_queue(struct sim *s) {
+void putter_that_waited_in_vain_is_not_in_the_queue(struct sim *s) {
     struct puppet *c = client_of(s);
     puppet_submit(c, 1, 1, &(struct puppet_lane){.wait_ms = 0});
     puppet_submit(c, 2, 1, &(struct puppet_lane){.wait_ms = 500});

@@ -77,7 +77,7 @@
     X(putter_is_woken_when_room_appears, DURABLE, 0, 0, 0, shape_one_a_queue) \
     X(putters_are_served_in_order_of_arrival, DURABLE, 0, 0, 0, shape_one_a_queue) \
     X(full_queue_says_full_at_once_to_whoever_does_not_wait, DURABLE, 0, 0, 0, shape_one_a_queue) \
-    X(putter_that_waited_in_vain_is_certainly_not_in_the_queue, DURABLE, 0, 0, 0, shape_one_a_queue) \
+    X(putter_that_waited_in_vain_is_not_in_the_queue, DURABLE, 0, 0, 0, shape_one_a_queue) \
     X(what_can_never_fit_is_too_large, DURABLE, 0, 0, 0, shape_few_queue_bytes) \
     X(large_parked_payload_is_asked_for_when_its_turn_comes, DURABLE, 1, 1, 1, shape_one_a_queue)
 /* clang-format on */
