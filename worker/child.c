@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHILD_HELLO_BYTES = 1024 * 1024, CHILD_HELLO_ITEMS = 4096 };
+enum { CHILD_HELLO_BYTES = 1024 * 1024 };
 
 struct child {
     struct child_config config;
@@ -187,13 +187,17 @@ static struct task_id child_id_of(const struct child *child, uint32_t number) {
                             .slot = slot->slot_number >> 48};
 }
 
-/* Lists results from the oldest on, and counts them as sent. */
+/* Lists results from the oldest on, and counts them as sent. The broker cuts off whoever sends a
+ * message longer than the largest payload and a batch. */
 static void child_hello_results(struct child *child, struct wire_out *out) {
     size_t bytes = 0;
     for (; child->unsent != child->held.end && bytes < CHILD_HELLO_BYTES; child->unsent++) {
         const struct held_result *result = held_at(&child->held, child->unsent);
         if (result->acked) {
             continue;
+        }
+        if (bytes + result->size > WIRE_PAYLOAD_MAX) {
+            break;
         }
         struct wire_held item = {.id = child_id_of(child, child->unsent),
                                  .token = result->token,

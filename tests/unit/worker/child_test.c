@@ -223,6 +223,27 @@ static void a_reconnect_lists_held_results_with_their_ids(void **state) {
     fixture_free(fixture);
 }
 
+/* The broker cuts off whoever sends more than the largest payload and a batch in one message. */
+static void the_largest_result_does_not_share_a_hello(void **state) {
+    (void)state;
+    struct fixture *fixture = fixture_greeted(0);
+    struct wire_message message;
+    struct wire_held held;
+    speaker_deliver(&fixture->broker, 8, 21, 2);
+    finish(fixture, start(fixture));
+    child_finish_taking(fixture->child, start(fixture), WIRE_DONE, calloc(1, WIRE_PAYLOAD_MAX),
+                        WIRE_PAYLOAD_MAX, 10);
+    speaker_open(&fixture->broker);
+    speaker_expect(&fixture->broker, WIRE_HELLO);
+    struct wire_hello hello = heard_hello(fixture, &message);
+    assert_true(wire_next_held(&hello.held, &held));
+    assert_int_equal(held.payload.size, 1);
+    assert_false(wire_next_held(&hello.held, &held));
+    speaker_hello_ok(&fixture->broker);
+    speaker_expect(&fixture->broker, WIRE_RESULTS);
+    fixture_free(fixture);
+}
+
 static void a_result_of_an_older_epoch_goes_by_hello(void **state) {
     (void)state;
     struct fixture *fixture = fixture_greeted(0);
@@ -424,6 +445,7 @@ int main(void) {
         cmocka_unit_test(a_start_that_meets_a_closed_gate_notices_by_itself),
         cmocka_unit_test(the_running_task_keeps_its_bytes_when_the_gate_closes),
         cmocka_unit_test(a_reconnect_lists_held_results_with_their_ids),
+        cmocka_unit_test(the_largest_result_does_not_share_a_hello),
         cmocka_unit_test(a_result_of_an_older_epoch_goes_by_hello),
         cmocka_unit_test(a_gap_in_deliveries_asks_for_a_new_connection),
         cmocka_unit_test(more_than_the_credit_is_not_taken),
