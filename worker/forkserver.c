@@ -4,7 +4,8 @@
  * nobody will open, and PDEATHSIG follows the parent's *thread*.
  *
  * A signal for a child goes through here because only the parent can know that a pid is still the
- * child's. */
+ * child's. What it has to say it says through an outbox: it reads letters at all times, so that the
+ * supervisor never waits for long. */
 #include "worker/forkserver.h"
 
 #include "common/bounds.h"
@@ -12,6 +13,7 @@
 #include "worker/builtin.h"
 #include "worker/crash.h"
 #include "worker/herd.h"
+#include "worker/outbox.h"
 #include "worker/post.h"
 #include "worker/process.h"
 #include "worker/registry.h"
@@ -33,6 +35,7 @@ struct forkserver {
     const struct settings *settings;
     struct registry registry;
     struct herd herd;
+    struct outbox outbox;
 };
 
 static void forkserver_tell(struct forkserver *server, enum post_kind kind, const char *text,
@@ -125,7 +128,7 @@ static void forkserver_fork(struct forkserver *server, const struct post *letter
     } else if (ends[0] >= 0) {
         close(ends[0]);
     }
-    if (!post_send(server->socket, &answer, NULL)) {
+    if (!outbox_send(&server->outbox, server->socket, &answer)) {
         _exit(0);
     }
 }
@@ -157,7 +160,7 @@ static void forkserver_reap(struct forkserver *server) {
     }
     static struct post letter;
     while (herd_reap(&server->herd, &letter)) {
-        if (!post_send(server->socket, &letter, NULL)) {
+        if (!outbox_send(&server->outbox, server->socket, &letter)) {
             _exit(0);
         }
     }
@@ -165,7 +168,8 @@ static void forkserver_reap(struct forkserver *server) {
 
 static void forkserver_turn(struct forkserver *server) {
     static struct pollfd items[2 + BOUND_PLACES];
-    items[0] = (struct pollfd){server->socket, POLLIN, 0};
+    short writable = outbox_waits(&server->outbox) ? POLLOUT : 0;
+    items[0] = (struct pollfd){server->socket, POLLIN | writable, 0};
     items[1] = (struct pollfd){server->signals, POLLIN, 0};
     size_t count = herd_poll(&server->herd, items + 2);
     if (poll(items, (nfds_t)(2 + count), herd_timeout_ms(&server->herd)) < 0) {
@@ -175,7 +179,11 @@ static void forkserver_turn(struct forkserver *server) {
     if (items[1].revents != 0) {
         forkserver_reap(server);
     }
-    if (items[0].revents != 0) {
+    if (!outbox_flush(&server->outbox, server->socket)) {
+        herd_kill_all(&server->herd);
+        _exit(0);
+    }
+    if ((items[0].revents & ~POLLOUT) != 0) {
         forkserver_letter(server);
     }
 }

@@ -36,6 +36,18 @@ bool post_send(int socket, const struct post *letter, const int *fds) {
     return size == (ssize_t)part.iov_len;
 }
 
+enum post_sent post_try(int socket, const struct post *letter) {
+    size_t size = offsetof(struct post, text) + letter->text_size;
+    ssize_t sent;
+    do {
+        sent = send(socket, letter, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
+        return POST_FULL;
+    }
+    return sent == (ssize_t)size ? POST_SENT : POST_GONE;
+}
+
 bool post_receive(int socket, struct post *letter, int fds[POST_FDS]) {
     union post_control control;
     struct iovec part = {letter, sizeof *letter};

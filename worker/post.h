@@ -41,6 +41,9 @@ struct post {
 
 /* fds: POST_FDS of them, or NULL. False: the other side is gone. Waits when the socket is full. */
 bool post_send(int socket, const struct post *letter, const int *fds);
+enum post_sent { POST_SENT, POST_FULL, POST_GONE };
+/* The same without descriptors, and without waiting. */
+enum post_sent post_try(int socket, const struct post *letter);
 /* Waits. fds: filled with what came, −1 for what did not; the caller closes them. */
 bool post_receive(int socket, struct post *letter, int fds[POST_FDS]);
 
