@@ -19,7 +19,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { HERD_READ_BYTES = 4096, HERD_BLOCKED_MS = 20 };
+enum {
+    HERD_READ_BYTES = 4096,
+    HERD_BLOCKED_MS = 20,
+    HERD_PIPE_MAX = 1024 * 1024, /* what a pipe holds at most, without privileges */
+};
 
 /* ---- out of memory -------------------------------------------------------------------------- */
 
@@ -140,21 +144,21 @@ static bool herd_may_write(void) {
     return poll(&item, 1, 0) == 1; /* room for PIPE_BUF, or an error that a write returns at once */
 }
 
-/* One read, passed on. False: nothing there, or no room for it. */
-static bool herd_pass(struct herd *herd, struct herd_child *child) {
+/* One read, passed on; its size. 0: nothing there, or no room for it. */
+static size_t herd_pass(struct herd *herd, struct herd_child *child) {
     char text[HERD_READ_BYTES];
     herd->blocked = !herd_may_write();
     if (herd->blocked) {
-        return false;
+        return 0;
     }
     ssize_t size = read(child->err_fd, text, sizeof text);
     if (size <= 0) {
-        return false;
+        return 0;
     }
     herd_keep(child, text, (size_t)size);
     ssize_t written = write(STDERR_FILENO, text, (size_t)size);
     (void)written;
-    return true;
+    return (size_t)size;
 }
 
 size_t herd_poll(const struct herd *herd, struct pollfd *items) {
@@ -206,18 +210,25 @@ static void herd_kill_orphans(struct herd *herd) {
     }
 }
 
+/* What stood in the pipe at its end, and no more: a process that it left behind may go on writing
+ * for ever. */
 static void herd_last_words(struct herd *herd, struct herd_child *child) {
-    while (child->err_fd >= 0 && herd_pass(herd, child)) {
+    size_t rest = 0;
+    size_t passed;
+    if (child->err_fd < 0) {
+        return;
     }
-    if (child->err_fd >= 0) {
-        char text[HERD_READ_BYTES];
-        ssize_t size;
-        while ((size = read(child->err_fd, text, sizeof text)) > 0) {
-            herd_keep(child, text, (size_t)size); /* our stderr is stuck: keep, at least */
-        }
-        close(child->err_fd);
-        child->err_fd = -1;
+    while (rest < HERD_PIPE_MAX && (passed = herd_pass(herd, child)) > 0) {
+        rest += passed;
     }
+    char text[HERD_READ_BYTES];
+    ssize_t size;
+    while (rest < HERD_PIPE_MAX && (size = read(child->err_fd, text, sizeof text)) > 0) {
+        herd_keep(child, text, (size_t)size); /* our stderr is stuck: keep, at least */
+        rest += (size_t)size;
+    }
+    close(child->err_fd);
+    child->err_fd = -1;
 }
 
 /* The last whole lines of at most HERD_TAIL_BYTES. */

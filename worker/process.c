@@ -245,26 +245,39 @@ _Noreturn static void process_loop(struct process *process) {
     }
 }
 
-/* ---- SIGTERM ------------------------------------------------------------------------------- */
+/* ---- handlers ------------------------------------------------------------------------------- */
 
-/* A handler has no argument: this is where it finds its process. Set once, before the handler. */
-static struct process *process_of_signals;
+/* A handler has no argument: this is where it finds its process. Set once, before the handlers. */
+static struct process *process_of_handlers;
 
 /* The supervisor marks the page, then sends SIGTERM, and SIGKILL later. A function that has asked
  * whether it is cancelled is trusted to see the mark; any other ends here, as if there were no
  * handler. */
 static void process_terminated(int number) {
-    if (!atomic_load_explicit(&process_of_signals->runner.task.cooperates, memory_order_relaxed)) {
+    if (!atomic_load_explicit(&process_of_handlers->runner.task.cooperates, memory_order_relaxed)) {
         signal(number, SIG_DFL);
         raise(number);
     }
 }
 
-static void process_handle_terminate(struct process *process) {
-    process_of_signals = process;
+static void process_forked(void) {
+    process_of_handlers->runner.forked = true;
+}
+
+/* A function that ends its thread would otherwise leave a process that beats and does nothing. */
+static void process_left(void *context) {
+    struct process *process = context;
+    fprintf(stderr, "%s called pthread_exit() on its main thread\n",
+            wherry_task_function(&process->runner.task));
+    _exit(1);
+}
+
+static void process_handle(struct process *process) {
+    process_of_handlers = process;
     struct sigaction action = {.sa_handler = process_terminated};
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
+    pthread_atfork(NULL, NULL, process_forked);
 }
 
 /* ---- the start ------------------------------------------------------------------------------ */
@@ -330,6 +343,8 @@ _Noreturn void process_run(const struct process_start *start) {
     process_attach(start);
     gethostname(host, sizeof host - 1);
     process_open(&process, start, host);
-    process_handle_terminate(&process);
+    process_handle(&process);
+    pthread_cleanup_push(process_left, &process);
     process_loop(&process);
+    pthread_cleanup_pop(0);
 }

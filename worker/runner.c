@@ -68,6 +68,14 @@ static uint32_t runner_refuse(struct runner *runner, uint32_t code, const char *
 
 /* ---- one item ------------------------------------------------------------------------------- */
 
+/* A function forked, and its copy returned, too. The task is its parent's: the copy may neither run
+ * the next item nor give an answer. */
+_Noreturn static void runner_end_copy(const struct runner *runner) {
+    fprintf(stderr, "%s: a copy of the process, made by fork(), returned from the function; it ends "
+                    "here\n", wherry_task_function(&runner->task));
+    _exit(1);
+}
+
 static wherry_err runner_call(struct runner *runner, const struct registry_entry *entry) {
     struct wherry_task *task = &runner->task;
     task->answered = false;
@@ -75,6 +83,9 @@ static wherry_err runner_call(struct runner *runner, const struct registry_entry
     task->has_text = false;
     task->retry_ms = -1;
     wherry_err err = entry->run != NULL ? entry->run(task) : builtin_command(task, entry->command);
+    if (runner->forked) {
+        runner_end_copy(runner);
+    }
     if (err != WHERRY_OK) {
         return err;
     }

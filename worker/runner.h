@@ -14,6 +14,7 @@ struct runner { /* private */
     const struct registry_entry *last; /* found last */
     struct span host;                  /* borrowed: for failures */
     int64_t pid;
+    bool forked; /* in a copy that a function made of its process by fork() */
     struct bytes answer;
     struct wherry_task task;
 };

@@ -4,6 +4,7 @@
 #include "wherry_worker.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,7 +116,40 @@ static wherry_err litter(wherry_task *task) {
     return wherry_task_return(task, "i", (int64_t)pid);
 }
 
+/* Both the process and its copy return. */
+static wherry_err twofold(wherry_task *task) {
+    return wherry_task_return(task, "s", fork() == 0 ? "the copy" : "the process");
+}
+
+/* Ends, and leaves a process behind that left the group and writes to stderr for ever. */
+static wherry_err spew(wherry_task *task) {
+    static char noise[4096];
+    (void)task;
+    for (int generation = 0; generation < 2; generation++) {
+        if (fork() > 0) {
+            if (generation == 0) {
+                poll(NULL, 0, 100);
+                _exit(7);
+            }
+            for (;;) {
+                pause();
+            }
+        }
+        setsid();
+    }
+    memset(noise, '\n', sizeof noise);
+    while (write(STDERR_FILENO, noise, sizeof noise) > 0) {
+    }
+    _exit(0);
+}
+
+static wherry_err end_thread(wherry_task *task) {
+    (void)task;
+    pthread_exit(NULL);
+}
+
 WHERRY_PLUGIN({"add", add, "add(a, b)"}, {"scaled", scaled, "scaled(value, scale=2, unit='m')"},
               {"fail", fail, NULL}, {"again", again, NULL}, {"crash", crash, NULL},
               {"leave", leave, NULL}, {"whoami", whoami, NULL}, {"litter", litter, NULL},
-              {"hold", hold, NULL}, {"polite", polite, NULL});
+              {"hold", hold, NULL}, {"polite", polite, NULL}, {"twofold", twofold, NULL},
+              {"spew", spew, NULL}, {"end_thread", end_thread, NULL});

@@ -264,6 +264,47 @@ static void what_a_dead_process_leaves_behind_is_killed(void **state) {
     stub_close(&stub);
 }
 
+/* Delivers and waits for the next death. */
+static void run_to_death(struct stub *stub, const char *function) {
+    static const uint8_t none[] = {0x90};
+    uint32_t deaths = stub->deaths;
+    stub_deliver(stub, 0, function, (struct span){none, sizeof none});
+    while (stub->deaths == deaths) {
+        stub_turn(stub);
+    }
+}
+
+static void a_noisy_process_that_is_left_behind_delays_no_report(void **state) {
+    struct sandbox *box = *state;
+    struct program *worker;
+    struct stub *stub = stub_with_worker(box, 1, &worker);
+    run_to_death(stub, "spew");
+    assert_int_equal(stub->cause, WIRE_CAUSE_EXIT);
+    assert_int_equal(stub->cause_number, 7);
+    stub_close(&stub);
+}
+
+static void a_function_that_ends_its_thread_ends_its_process(void **state) {
+    struct sandbox *box = *state;
+    struct program *worker;
+    struct stub *stub = stub_with_worker(box, 1, &worker);
+    run_to_death(stub, "end_thread");
+    assert_int_equal(stub->cause, WIRE_CAUSE_EXIT);
+    contains(stub->death_text, "end_thread called pthread_exit()");
+    stub_close(&stub);
+}
+
+static void a_forked_copy_that_returns_answers_nothing(void **state) {
+    struct sandbox *box = *state;
+    struct program *worker;
+    struct stub *stub = stub_with_worker(box, 1, &worker);
+    run(stub, "twofold", "[]");
+    assert_memory_equal(stub->payload, "\xabthe process", 12);
+    program_wait_line(worker, "twofold: a copy of the process, made by fork(), returned");
+    assert_string_equal(run(stub, "add", "[ii]", (int64_t)1, (int64_t)2), "");
+    stub_close(&stub);
+}
+
 static void nothing_outlives_a_killed_supervisor(void **state) {
     struct sandbox *box = *state;
     struct program *worker;
@@ -422,6 +463,9 @@ int main(void) {
         TEST(a_result_is_kept_until_it_is_acknowledged),
         TEST(a_cancelled_command_is_ended_with_all_its_processes),
         TEST(what_a_dead_process_leaves_behind_is_killed),
+        TEST(a_noisy_process_that_is_left_behind_delays_no_report),
+        TEST(a_function_that_ends_its_thread_ends_its_process),
+        TEST(a_forked_copy_that_returns_answers_nothing),
         TEST(nothing_outlives_a_killed_supervisor),
         TEST(a_drain_waits_for_what_runs_and_says_goodbye),
         TEST(a_second_signal_stops_at_once_with_code_8),
