@@ -4,6 +4,7 @@
  * children's half is checker_runs.c. */
 #include "tests/sim/checker.h"
 
+#include "common/bounds.h"
 #include "common/check.h"
 #include "tests/sim/checker_private.h"
 #include "tests/sim/sim.h"
@@ -320,7 +321,8 @@ void checker_client_silent(struct sim_checker *checker, const struct sim_client 
 static bool checker_owes_run(const struct sim_task *task) {
     bool taken = task->accepted && (task->orphan || (task->flags & TASK_NO_RESULT) != 0);
     bool given_up = task->cancel_asked || task->nowhere || task->excused ||
-                    (task->flags & TASK_ONCE) != 0 || task->behaviour == TASK_CRASHES;
+                    (task->flags & TASK_ONCE) != 0 || task->behaviour == TASK_CRASHES ||
+                    task->runs >= BOUND_CRASHES || task->deliveries >= BOUND_LEASES_LOST;
     return taken && !given_up && task->runs_finished == 0;
 }
 
