@@ -25,6 +25,7 @@ enum {
     BOUND_ANSWERS_BYTES = 1 << 20,     /* remembered answers of one session → LIMIT */
     BOUND_GATE_SLOTS = 4096,           /* deliveries a child holds: the gate's size → no credit */
     BOUND_CREDIT_US = 2000,            /* leased work of a lane to one child, at least one task */
+    BOUND_LEASED_BYTES = 64 << 20,     /* leased arguments of one child, at least one task */
     BOUND_UNSTARTED_US = 20000,        /* unstarted so long while another idles: taken back */
     BOUND_STEP_UNITS = 1000,           /* work a step: purges, deaths, listings → next step */
     BOUND_RESULT_HELD_BYTES = 64 << 20, /* unacknowledged results in a child → it starts nothing */

@@ -5,6 +5,7 @@
 
 static const char *audit_ring(const struct engine *engine, const struct child *child) {
     uint32_t leased = 0;
+    uint64_t bytes = 0;
     for (uint32_t i = 0; i < child->ring_size; i++) {
         uint32_t index = child->ring[i];
         if (index == 0) {
@@ -12,6 +13,7 @@ static const char *audit_ring(const struct engine *engine, const struct child *c
         }
         const struct task *task = task_at(engine, index);
         leased++;
+        bytes += task->payload_size;
         AUDIT(task->state == TASK_LEASED && task->lease.child == child->index &&
                   (task->flags & TASK_ADOPTED) == 0,
               "child: a task in the ring that it does not lease");
@@ -20,6 +22,7 @@ static const char *audit_ring(const struct engine *engine, const struct child *c
         AUDIT((int32_t)(child->next - task->lease.number) > 0, "child: a number not yet given");
     }
     AUDIT(leased == child->leased, "child: count of leased tasks");
+    AUDIT(bytes == child->leased_bytes, "child: bytes of leased tasks");
     return NULL;
 }
 

@@ -67,6 +67,10 @@ bool children_can_load(const struct child *child, uint32_t lane) {
     return false;
 }
 
+bool children_can_hold(const struct child *child, uint32_t size) {
+    return child->leased == 0 || child->leased_bytes + size <= BOUND_LEASED_BYTES;
+}
+
 static void child_count_leases(struct engine *engine, uint32_t lane_index, uint32_t count) {
     struct lane *lane = lane_at(engine, lane_index);
     lane->leased += count;
@@ -116,6 +120,7 @@ void children_lease(struct engine *engine, uint32_t index, uint32_t lane_index,
         task->state = TASK_LEASED;
         task->lease.child = index;
         task->lease.number = child->next++;
+        child->leased_bytes += task->payload_size;
     }
     struct child_load *load = child_load_of(child, lane_index);
     load = load != NULL ? load : child_load_of(child, 0);

@@ -48,6 +48,7 @@ struct child {
     uint32_t *ring; /* number & (ring_size - 1) -> leased task */
     uint32_t ring_size;
     uint32_t leased; /* entries of the ring */
+    uint64_t leased_bytes; /* their arguments */
     struct child_load loads[CHILD_LOADS];
     struct list adopted;   /* leased by announcement; links in cold records */
     uint64_t batch;        /* newest batch its deliveries wait for: they leave in order */
@@ -73,6 +74,9 @@ uint32_t children_room(const struct child *child);
 uint64_t children_work_ns(const struct engine *engine, const struct child *child);
 /* Room to lease one more task of this lane in its table of loads. */
 bool children_can_load(const struct child *child, uint32_t lane);
+
+/* Room for arguments of this size; one that holds nothing takes any. */
+bool children_can_hold(const struct child *child, uint32_t size);
 
 /* How many deliveries from `next` on have a place in the ring, which grows as far as a gate goes.
  */

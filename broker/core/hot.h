@@ -108,6 +108,7 @@ static inline void hot_release(struct engine *engine, const struct home *home, s
     child->ring[task->lease.number & (child->ring_size - 1)] = 0;
     load->lane = --load->count == 0 ? 0 : load->lane;
     child->leased--;
+    child->leased_bytes -= task->payload_size;
     home->lane->leased--;
     home->queue->leased--;
     engine->counts.leased--;

@@ -61,9 +61,10 @@ static void match_take(struct engine *engine, struct home *home, uint32_t index,
     task_set_counter(task, engine->next_counter++);
 }
 
-/* Takes up to `most` tasks of one batch out of the lane, and fills `items`. */
+/* Takes up to `most` tasks of one batch out of the lane, and fills `items`; at least one, then as
+ * many as have arguments of up to `bytes` together. */
 static uint32_t match_fill(struct engine *engine, uint32_t lane_index, uint32_t most,
-                           struct effect_deliver_item *items, uint64_t *batch) {
+                           uint64_t bytes, struct effect_deliver_item *items, uint64_t *batch) {
     struct lane *lane = lane_at(engine, lane_index);
     struct home home = {.lane_index = lane_index, .lane = lane};
     home.queue = queue_at(engine, lane->queue);
@@ -74,6 +75,11 @@ static uint32_t match_fill(struct engine *engine, uint32_t lane_index, uint32_t 
         if (!match_may_start(engine, index)) {
             break;
         }
+        uint32_t size = task_at(engine, index)->payload_size;
+        if (size > bytes && count > 0) {
+            break;
+        }
+        bytes -= size < bytes ? size : bytes;
         if (engine->config.keeps) {
             uint64_t needs = match_batch(engine, index);
             if (count > 0 && needs > *batch) {
@@ -125,7 +131,10 @@ static uint32_t match_deliver(struct engine *engine, uint32_t lane, uint32_t chi
     uint32_t first_slot = child->next;
     uint64_t first_counter = engine->next_counter;
     uint64_t batch = 0;
-    uint32_t count = match_fill(engine, lane, most, items, &batch);
+    uint64_t bytes = BOUND_LEASED_BYTES > child->leased_bytes
+                         ? BOUND_LEASED_BYTES - child->leased_bytes
+                         : 0;
+    uint32_t count = match_fill(engine, lane, most, bytes, items, &batch);
     if (count == 0) {
         return 0;
     }
@@ -158,13 +167,14 @@ static uint32_t match_share(const struct engine *engine, const struct lane *lane
 
 /* A free child of this host that can take the lane; those that time made unusable leave the list.
  */
-static uint32_t match_child_of(struct engine *engine, struct host *host, uint32_t lane) {
+static uint32_t match_child_of(struct engine *engine, struct host *host, uint32_t lane,
+                               uint32_t size) {
     for (uint32_t index = host->free.head; index != 0;) {
         const struct child *child = child_at(engine, index);
         uint32_t next = child->in_free.next;
         if (!children_usable(engine, child)) {
             children_update(engine, index);
-        } else if (children_can_load(child, lane)) {
+        } else if (children_can_load(child, lane) && children_can_hold(child, size)) {
             return index;
         }
         index = next;
@@ -172,13 +182,15 @@ static uint32_t match_child_of(struct engine *engine, struct host *host, uint32_
     return 0;
 }
 
-/* A free child whose host offers the lane; both go behind the others. */
-static uint32_t match_child(struct engine *engine, struct queue *queue, uint32_t lane) {
+/* A free child whose host offers the lane, with room for arguments of this size; both go behind the
+ * others. */
+static uint32_t match_child(struct engine *engine, struct queue *queue, uint32_t lane,
+                            uint32_t size) {
     size_t offset = offsetof(struct host, in_free);
     for (uint32_t index = queue->free_hosts.head; index != 0;) {
         struct host *host = host_at(engine, index);
         uint32_t next = host->in_free.next;
-        uint32_t child = hosts_offers(host, lane) ? match_child_of(engine, host, lane) : 0;
+        uint32_t child = hosts_offers(host, lane) ? match_child_of(engine, host, lane, size) : 0;
         if (child != 0) {
             list_remove(&queue->free_hosts, &engine->hosts, offset, index);
             list_append(&queue->free_hosts, &engine->hosts, offset, index);
@@ -213,10 +225,11 @@ static void match_rotate(struct engine *engine, struct queue *queue, uint32_t in
 /* One delivery, if the lane and some child allow it. */
 static uint32_t match_lane(struct engine *engine, struct queue *queue, uint32_t lane,
                            uint32_t units) {
-    if (!match_may_start(engine, lane_first(engine, lane))) {
+    uint32_t first = lane_first(engine, lane);
+    if (!match_may_start(engine, first)) {
         return 0;
     }
-    uint32_t child = match_child(engine, queue, lane);
+    uint32_t child = match_child(engine, queue, lane, task_at(engine, first)->payload_size);
     if (child == 0) {
         return 0;
     }

@@ -3,6 +3,8 @@
  * Matching: credit is time, lanes take turns, what came back goes first. */
 #include "tests/unit/broker/core/bench.h"
 
+#include "common/bounds.h"
+
 #include <string.h>
 
 static void result_taking(struct bench *bench, route_id child, uint32_t index, uint64_t counter,
@@ -159,6 +161,39 @@ static void gate_numbers_wrap(void **state) {
     bench_close(bench);
 }
 
+/* 20 MiB each: three fit, whatever their time is; a free child gets what is left. */
+static void a_child_is_not_given_more_bytes_than_it_may_hold(void **state) {
+    (void)state;
+    struct bench *bench = bench_open(MEMORY);
+    bench_client(bench, 1);
+    bench_worker(bench, 10, "f");
+    bench_submit(bench, 1, "f", 1, 1);
+    result_taking(bench, 11, 1, 1, 1, (struct wire_credit){1, 40, 1});
+    struct bench_submit large = {.function = "f", .first = 2, .count = 5, .size = 20 << 20};
+    bench_submit_with(bench, 1, &large);
+    assert_int_equal(bench_counts(bench).leased, 3);
+    bench_worker(bench, 20, "f");
+    assert_int_equal(bench_counts(bench).leased, 5);
+    bench_close(bench);
+}
+
+static void the_largest_arguments_are_given_one_by_one(void **state) {
+    (void)state;
+    struct bench *bench = bench_open(MEMORY);
+    bench_client(bench, 1);
+    bench_worker(bench, 10, "f");
+    bench_submit(bench, 1, "f", 1, 1);
+    result_taking(bench, 11, 1, 1, 1, (struct wire_credit){1, 40, 1});
+    struct bench_submit large = {
+        .function = "f", .first = 2, .count = 2, .size = BOUND_LEASED_BYTES};
+    bench_submit_with(bench, 1, &large);
+    assert_int_equal(bench_counts(bench).leased, 1);
+    result_taking(bench, 11, 2, 2, 1, (struct wire_credit){1, 40, 2});
+    assert_int_equal(bench_counts(bench).leased, 1);
+    assert_int_equal(bench_counts(bench).ready, 0);
+    bench_close(bench);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_tasks_are_given_one_by_one),
@@ -169,6 +204,8 @@ int main(void) {
         cmocka_unit_test(what_came_back_goes_before_what_waits_in_order_of_arrival),
         cmocka_unit_test(a_child_is_not_given_more_than_its_credit),
         cmocka_unit_test(a_child_silent_over_a_long_task_is_given_nothing_behind_it),
+        cmocka_unit_test(a_child_is_not_given_more_bytes_than_it_may_hold),
+        cmocka_unit_test(the_largest_arguments_are_given_one_by_one),
         cmocka_unit_test(gate_numbers_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
