@@ -273,7 +273,7 @@ static bool exec_turn(struct exec *exec) {
            info.si_pid == exec->pid;
 }
 
-/* Killed, they end at once, but for one that the kernel holds in a system call: that one is left. */
+/* Killed, they end at once, but for one that the kernel holds in a system call: it is left. */
 static void exec_reap_group(pid_t group) {
     for (int waited_ms = 0; waited_ms < EXEC_REAP_MS;) {
         pid_t pid = waitpid(-group, NULL, WNOHANG);

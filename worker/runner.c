@@ -71,8 +71,9 @@ static uint32_t runner_refuse(struct runner *runner, uint32_t code, const char *
 /* A function forked, and its copy returned, too. The task is its parent's: the copy may neither run
  * the next item nor give an answer. */
 _Noreturn static void runner_end_copy(const struct runner *runner) {
-    fprintf(stderr, "%s: a copy of the process, made by fork(), returned from the function; it ends "
-                    "here\n", wherry_task_function(&runner->task));
+    fprintf(stderr,
+            "%s: a copy of the process, made by fork(), returned from the function; it ends here\n",
+            wherry_task_function(&runner->task));
     _exit(1);
 }
 

@@ -170,7 +170,7 @@ static bool host_arrive(struct engine *engine, uint32_t index, uint32_t queue, r
     if (host->state == HOST_LIVE) {
         hosts_leave(engine, index, HOST_LOST);
     }
-    host->state = HOST_LOST; /* EARLY would go with the child that spoke on this very route before */
+    host->state = HOST_LOST; /* EARLY would go with a child that spoke on this very route before */
     memcpy(host->secret, hello->secret.data, WIRE_SECRET_SIZE);
     host->draining = false;
     host->goodbye = false;
