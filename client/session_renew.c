@@ -73,6 +73,7 @@ static bool renewal_submit(struct session *session, struct session_batch *old,
     struct task_id key = {.session = session->id, .slot = old->slot, .number = stream->next - 1};
     session_batch_append(session, session->open, session_batch_part(old, item), &origin);
     session->resubmitted++;
+    session->open->want_ack |= (record->flags & SESSION_ACCEPT_WANTED) != 0;
     if (record->owner != NULL) {
         session->ops.moved(session->context, record->owner, key);
     }
