@@ -318,6 +318,9 @@ void engine_step(struct engine *engine, const struct event *event, struct now no
     if (!parking_takes(engine, event)) {
         engine_handle(engine, event);
     }
+    if (engine->barrier.bytes >= engine->config.batch_bytes_max) {
+        barrier_close(engine); /* it is full: what follows in this turn goes into the next one */
+    }
     if (engine->next_arrival != arrival) {
         ages_note(&engine->ages, arrival, now.mono_us);
     }
