@@ -61,6 +61,33 @@ void returned_task_above_bound_is_taken_and_putters_wait(struct sim *s) {
     UNTIL(s, c->answer[4] == PUPPET_ACCEPTED);
 }
 
+/* Its turn came and its payload was asked for; then a task came back, and the queue is full again.
+ */
+void place_kept_for_a_payload_is_given_back_to_what_returns(struct sim *s) {
+    struct cast cast = cast_of(s);
+    struct puppet *c = cast.client;
+    struct puppet_lane large = {.wait_ms = -1, .size = 20000};
+    cast_deliver(s, &cast, 2, 1);
+    puppet_submit(c, 3, 1, &(struct puppet_lane){.wait_ms = -1});
+    UNTIL(s, c->answer[3] == PUPPET_ACCEPTED);
+    puppet_submit(c, 4, 1, &large);
+    scene_wait(s, 100);
+    EXPECT(s, c->answer[4] == PUPPET_NOTHING);
+    puppet_cancel(c, 3);
+    UNTIL(s, refused(c, 4, WHERRY_E_RETRY));
+    puppet_gate(cast.host, 0, cast.child->generation, cast.child->started);
+    UNTIL(s, counts(s).ready == 1);
+    c->answer[4] = PUPPET_NOTHING;
+    puppet_submit(c, 4, 1, &large);
+    NEVER(s, 1000, c->answer[4] == PUPPET_ACCEPTED || counts(s).ready > 1);
+    puppet_cancel(c, 2);
+    UNTIL(s, c->answer[4] != PUPPET_NOTHING);
+    if (refused(c, 4, WHERRY_E_RETRY)) {
+        puppet_submit(c, 4, 1, &large);
+    }
+    UNTIL(s, c->answer[4] == PUPPET_ACCEPTED);
+}
+
 void bound_is_never_exceeded(struct sim *s) {
     struct puppet *c = client_of(s);
     puppet_submit(c, 1, 5, &(struct puppet_lane){.wait_ms = -1});

@@ -26,6 +26,18 @@ void death_overtaking_result_is_no_crash(struct sim *s) {
     UNTIL(s, cast.host->seen[WIRE_DEATH_ACK] > 0);
 }
 
+void result_lost_with_its_connection_is_in_the_next_hello(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    struct sim_host *host = host_up(s, 0);
+    struct sim_task *task = submit(c, 1000);
+    net_hold(s->net, host->children[0].node, NET_UP, WIRE_RESULTS);
+    UNTIL(s, net_holding(s->net, host->children[0].node, NET_UP));
+    net_cut(s->net, host->children[0].node);
+    net_release(s->net, host->children[0].node, NET_UP);
+    UNTIL(s, task->finished);
+    EXPECT(s, task->outcome == WHERRY_OK && task->runs == 1 && task->deliveries == 1);
+}
+
 void answered_attempt_without_result_is_lost_not_crashed(struct sim *s) {
     struct cast cast = cast_of(s);
     cast_deliver(s, &cast, 2, 1);
@@ -142,4 +154,37 @@ void stopped_broker_does_not_declare_hosts_lost(struct sim *s) {
     UNTIL(s, task->finished);
     EXPECT(s, task->runs == 1 && task->deliveries == 1);
     EXPECT(s, counts(s).retries_lease == 0);
+}
+
+/* Ten times its child dies with an answer that never arrives: no crash of its own, but enough. */
+void tenth_lost_lease_ends_the_task(struct sim *s) {
+    struct cast cast = cast_of(s);
+    struct puppet *child = cast.child;
+    cast_deliver(s, &cast, 2, 1);
+    for (uint64_t life = 1; life <= 10; life++) {
+        child->started += 1;
+        struct wire_attempt answered = puppet_attempt(cast_newest(&cast), true);
+        struct puppet_place place = {0, false, child->generation, child->started, &answered, 1};
+        EXPECT(s, cast.client->results[2] == 0);
+        puppet_death(cast.host, life, &place);
+        UNTIL(s, cast.host->seen[WIRE_DEATH_ACK] == life);
+        child->generation++;
+        child->session++;
+        puppet_child_hello(child, cast.host, 0, NULL, 0);
+        puppet_credit(child, child->started + 1);
+        UNTIL(s, child->delivery_count == life + 1 || cast.client->results[2] == 1);
+    }
+    UNTIL(s, cast.client->results[2] == 1);
+    EXPECT(s, cast.client->result_status[2] == WIRE_LOST && counts(s).retries_crash == 0);
+}
+
+void page_that_cannot_be_trusted_ends_its_attempts_as_lost(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    struct sim_host *host = host_up(s, 0);
+    struct sim_task *task = submit(c, 1000000);
+    UNTIL(s, task->runs == 1);
+    sim_child_kill(&host->children[0], SIGSEGV, true);
+    UNTIL(s, task->finished);
+    EXPECT(s, task->outcome == WHERRY_OK && task->runs == 2);
+    EXPECT(s, counts(s).retries_lease == 1 && counts(s).retries_crash == 0);
 }

@@ -133,6 +133,25 @@ void delayed_report_voids_nothing_new(struct sim *s) {
     UNTIL(s, cast.client->results[2] == 1);
 }
 
+/* Its place has a new child by then; whoever takes the route away from it leaves it without work.
+ */
+void late_hello_of_a_dead_child_takes_no_route(struct sim *s) {
+    struct cast cast = cast_of(s);
+    struct puppet *dead = cast.child;
+    net_set_farewell(s->net, NET_ALL_LATE);
+    net_delay_next(s->net, dead->node, NET_UP, 3000000);
+    puppet_child_hello_raw(dead, dead->generation, 0, NULL, 0);
+    net_close(s->net, dead->node);
+    struct puppet_place place = {0, false, dead->generation + 1, 0, NULL, 0};
+    puppet_death(cast.host, 1, &place);
+    UNTIL(s, cast.host->seen[WIRE_DEATH_ACK] == 1);
+    cast.child = puppet_add(s, "next child");
+    cast.child->generation = dead->generation + 2;
+    puppet_child_hello(cast.child, cast.host, 0, NULL, 0);
+    scene_wait(s, 6000);
+    cast_deliver(s, &cast, 2, 1);
+}
+
 void child_hello_before_host_hello_keeps_good_work(struct sim *s) {
     struct cast cast = cast_of(s);
     cast_deliver(s, &cast, 2, 1);

@@ -131,3 +131,20 @@ void full_disk_refuses_new_work_and_takes_results(struct sim *s) {
     UNTIL(s, taken->finished);
     EXPECT(s, taken->outcome == WHERRY_OK);
 }
+
+void changes_park_while_a_batch_is_full_and_beats_go_on(struct sim *s) {
+    struct cast cast = cast_of(s);
+    store_hold(s->store);
+    for (uint64_t number = 1; number <= 40; number++) {
+        puppet_submit(cast.client, number, 1, &(struct puppet_lane){.size = 100});
+    }
+    scene_wait(s, 100);
+    EXPECT(s, sim_broker_counts(&s->broker).tasks < 40);
+    puppet_plain(cast.client, WIRE_BEAT);
+    UNTIL(s, cast.client->seen[WIRE_BEAT_OK] > 0);
+    puppet_child_hello(cast.child, cast.host, 0, NULL, 0);
+    NEVER(s, 1000, cast.client->answer[40] != PUPPET_NOTHING);
+    store_release(s->store);
+    UNTIL(s, cast.client->answer[40] == PUPPET_ACCEPTED);
+    EXPECT(s, sim_broker_counts(&s->broker).tasks == 40);
+}

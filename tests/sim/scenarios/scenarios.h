@@ -23,10 +23,12 @@
     X(hello_that_makes_a_session_waits_for_its_batch, DURABLE, 0, 0, 0, NULL) \
     X(failed_sync_ends_the_broker_and_loses_nothing, DURABLE, 1, 1, 1, NULL) \
     X(full_disk_refuses_new_work_and_takes_results, DURABLE, 1, 1, 1, NULL) \
+    X(changes_park_while_a_batch_is_full_and_beats_go_on, DURABLE, 0, 0, 0, shape_small_batches) \
     /* 2 client sessions: sessions.c */ \
     X(repeated_submit_is_taken_once, DURABLE, 0, 0, 0, NULL) \
     X(repeated_submit_is_taken_once_over_a_restart, DURABLE, 0, 0, 0, NULL) \
     X(answers_are_remembered_until_acked, DURABLE, 0, 0, 0, NULL) \
+    X(result_lost_with_its_connection_is_sent_again, DURABLE, 0, 0, 0, NULL) \
     X(parked_five_and_accepted_six_survive_restart, DURABLE, 0, 0, 0, shape_one_a_queue) \
     X(parked_submit_parks_again_with_its_place_open, DURABLE, 0, 0, 0, shape_one_a_queue) \
     X(expired_session_is_not_resumed_as_new, DURABLE, 0, 0, 0, NULL) \
@@ -37,9 +39,12 @@
     X(uncertain_after_deadline_without_broker, DURABLE, 1, 0, 0, shape_impatient_client) \
     X(expired_only_for_answered_numbers, DURABLE, 0, 0, 0, NULL) \
     X(late_copy_of_a_settled_number_is_a_duplicate, DURABLE, 0, 0, 0, NULL) \
+    X(question_about_an_own_task_does_not_overtake_it, DURABLE, 1, 1, 1, NULL) \
     X(silent_session_ends_and_its_queued_tasks_go_on, DURABLE, 0, 0, 0, NULL) \
     X(resubmission_to_memory_broker_names_old_id, MEMORY, 1, 1, 1, NULL) \
     X(memory_broker_restart_loses_no_task_of_a_living_client, MEMORY, 1, 1, 2, NULL) \
+    X(accepted_task_waits_for_room_after_a_restart, MEMORY, 2, 1, 1, shape_one_a_queue) \
+    X(death_of_an_announced_attempt_lets_its_task_run_again, MEMORY, 1, 1, 1, NULL) \
     /* 3 worker processes: gate.c, deaths.c */ \
     X(gate_closed_before_announcing, DURABLE, 1, 2, 1, NULL) \
     X(idle_child_is_woken_when_its_gate_closes, DURABLE, 1, 1, 1, NULL) \
@@ -48,14 +53,18 @@
     X(credit_of_a_closed_generation_is_refused, DURABLE, 0, 0, 0, NULL) \
     X(unknown_route_says_hello_again_and_gets_work, DURABLE, 1, 1, 1, NULL) \
     X(delayed_report_voids_nothing_new, DURABLE, 0, 0, 0, NULL) \
+    X(late_hello_of_a_dead_child_takes_no_route, DURABLE, 0, 0, 0, NULL) \
     X(child_hello_before_host_hello_keeps_good_work, DURABLE, 0, 0, 0, NULL) \
     X(running_child_before_its_host_is_not_told_to_stop, DURABLE, 0, 0, 0, NULL) \
     X(old_tasks_wait_until_every_host_has_announced, DURABLE, 0, 0, 0, NULL) \
     X(death_overtaking_result_is_no_crash, DURABLE, 0, 0, 0, NULL) \
+    X(result_lost_with_its_connection_is_in_the_next_hello, DURABLE, 1, 1, 1, NULL) \
     X(answered_attempt_without_result_is_lost_not_crashed, DURABLE, 0, 0, 0, NULL) \
     X(unstarted_deliveries_are_uncounted, DURABLE, 0, 0, 0, NULL) \
     X(place_is_used_again_only_after_its_report, DURABLE, 1, 1, 1, NULL) \
     X(third_crash_fails_the_task_with_its_cause, DURABLE, 1, 1, 2, NULL) \
+    X(tenth_lost_lease_ends_the_task, DURABLE, 0, 0, 0, NULL) \
+    X(page_that_cannot_be_trusted_ends_its_attempts_as_lost, DURABLE, 1, 1, 1, NULL) \
     X(hung_function_keeps_its_lease, DURABLE, 1, 2, 1, NULL) \
     X(vanished_host_loses_its_leases_after_three_beats, DURABLE, 1, 2, 1, NULL) \
     X(stopped_broker_does_not_declare_hosts_lost, DURABLE, 1, 2, 1, NULL) \
@@ -73,6 +82,7 @@
     /* 6 bounds: bounds.c */ \
     X(submit_before_get_never_waits_for_itself, DURABLE, 0, 0, 0, shape_few_result_bytes) \
     X(returned_task_above_bound_is_taken_and_putters_wait, DURABLE, 0, 0, 0, shape_one_a_queue) \
+    X(place_kept_for_a_payload_is_given_back_to_what_returns, DURABLE, 0, 0, 0, shape_one_a_queue) \
     X(bound_is_never_exceeded, DURABLE, 0, 0, 0, shape_three_a_queue) \
     X(putter_is_woken_when_room_appears, DURABLE, 0, 0, 0, shape_one_a_queue) \
     X(putters_are_served_in_order_of_arrival, DURABLE, 0, 0, 0, shape_one_a_queue) \
@@ -108,6 +118,7 @@ const struct puppet_delivery *cast_newest(const struct cast *cast);
 /* Bounds. */
 void shape_three_a_queue(struct sim_config *config);
 void shape_few_result_bytes(struct sim_config *config); /* 1,000 */
+void shape_small_batches(struct sim_config *config);    /* commits of 1,000 bytes */
 void shape_few_queue_bytes(struct sim_config *config);  /* 1,000 */
 void shape_one_a_queue(struct sim_config *config);      /* queues hold one task */
 void shape_impatient_client(struct sim_config *config); /* gives up after 5 s without a broker */

@@ -61,6 +61,27 @@ void answers_are_remembered_until_acked(struct sim *s) {
     EXPECT(s, tasks(s) == 1); /* number 2 alone: number 1 is not taken again */
 }
 
+void result_lost_with_its_connection_is_sent_again(struct sim *s) {
+    struct puppet *c = client_of(s, "client");
+    puppet_submit(c, 1, 1, &(struct puppet_lane){0});
+    UNTIL(s, c->answer[1] == PUPPET_ACCEPTED);
+    net_hold(s->net, c->node, NET_DOWN, WIRE_RESULT);
+    puppet_cancel(c, 1);
+    UNTIL(s, net_holding(s->net, c->node, NET_DOWN));
+    net_cut(s->net, c->node);
+    net_release(s->net, c->node, NET_DOWN);
+    EXPECT(s, c->results[1] == 0);
+    puppet_client_hello(c, true);
+    UNTIL(s, c->results[1] == 1);
+    broker_crash(s, STORE_FATE_KEPT);
+    broker_start(s);
+    puppet_client_hello(c, true);
+    UNTIL(s, c->results[1] == 2);
+    EXPECT(s, c->result_status[1] == WIRE_CANCELLED);
+    puppet_ack(c, 1, 1, 1);
+    UNTIL(s, tasks(s) == 0);
+}
+
 /* Number 5 waits at a full queue, 6 is accepted. "The last one was 6" must not make 5 a duplicate.
  */
 void parked_five_and_accepted_six_survive_restart(struct sim *s) {
@@ -220,6 +241,24 @@ void late_copy_of_a_settled_number_is_a_duplicate(struct sim *s) {
     EXPECT(s, tasks(s) == 0);
 }
 
+/* Few batches fly unanswered, the last one waits in the client; the question about it must wait,
+ * too. */
+void question_about_an_own_task_does_not_overtake_it(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    store_hold(s->store);
+    struct sim_task *last = NULL;
+    for (int i = 0; i < 12; i++) {
+        last = submit(c, 0);
+        scene_wait(s, 1);
+    }
+    struct sim_call *call = sim_client_ask(c, WIRE_TASK_WAIT, last->id, 60000);
+    scene_wait(s, 100);
+    store_release(s->store);
+    host_up(s, 0);
+    UNTIL(s, last->finished && call->answered);
+    EXPECT(s, last->outcome == WHERRY_OK && call->err == WHERRY_OK);
+}
+
 void silent_session_ends_and_its_queued_tasks_go_on(struct sim *s) {
     struct puppet *c = client_of(s, "client");
     puppet_submit(c, 1, 3, &(struct puppet_lane){0});
@@ -260,4 +299,40 @@ void memory_broker_restart_loses_no_task_of_a_living_client(struct sim *s) {
         EXPECT(s, tasks_of_c[i]->outcome == WHERRY_OK);
         EXPECT(s, tasks_of_c[i]->runs == 1); /* what ran was announced and matched */
     }
+}
+
+/* The other client is faster, and fills the queue of the new broker: the task that was in before
+ * comes back. */
+void accepted_task_waits_for_room_after_a_restart(struct sim *s) {
+    struct sim_client *slow = client_up(s, 0);
+    struct sim_client *fast = client_up(s, 1);
+    struct sim_task *old = submit_with(slow, (struct sim_submit){.wait_ms = 0});
+    UNTIL(s, old->accepted);
+    broker_crash(s, STORE_FATE_LOST);
+    net_hold(s->net, slow->node, NET_UP, 0);
+    broker_start(s);
+    struct sim_task *other = submit(fast, 0);
+    UNTIL(s, other->accepted);
+    net_release(s->net, slow->node, NET_UP);
+    NEVER(s, 5000, old->finished);
+    host_up(s, 0);
+    UNTIL(s, old->finished && other->finished);
+    EXPECT(s, old->outcome == WHERRY_OK && other->outcome == WHERRY_OK);
+}
+
+void death_of_an_announced_attempt_lets_its_task_run_again(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    struct sim_host *host = host_up(s, 0);
+    struct sim_task *task = submit(c, 3000000);
+    UNTIL(s, task->accepted && task->runs == 1);
+    net_hold(s->net, c->node, NET_UP, 0);
+    broker_crash(s, STORE_FATE_LOST);
+    broker_start(s);
+    UNTIL(s, host_greeted(host->logic));
+    sim_child_kill(&host->children[0], 9, false);
+    UNTIL(s, host->children[0].logic == NULL);
+    UNTIL(s, host->children[0].logic != NULL);
+    net_release(s->net, c->node, NET_UP);
+    UNTIL(s, task->finished);
+    EXPECT(s, task->outcome == WHERRY_OK && task->runs == 2);
 }

@@ -15,6 +15,10 @@ void shape_few_result_bytes(struct sim_config *config) {
     config->engine.results_bytes_max = 1000;
 }
 
+void shape_small_batches(struct sim_config *config) {
+    config->engine.batch_bytes_max = 1000;
+}
+
 void shape_few_queue_bytes(struct sim_config *config) {
     config->engine.queue_bytes_max = 1000;
 }
