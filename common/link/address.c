@@ -11,10 +11,24 @@
 #include <string.h>
 #include <sys/un.h>
 
+/* A name, an IPv4 address, or an IPv6 address in brackets. */
+static bool address_host_ok(const char *host, size_t size) {
+    bool literal = size > 2 && host[0] == '[' && host[size - 1] == ']';
+    const char *marks = literal ? ":.%" : ".-_";
+    size_t skip = literal ? 1 : 0;
+    for (size_t i = skip; i < size - skip; i++) {
+        if (!isalnum((unsigned char)host[i]) && strchr(marks, host[i]) == NULL) {
+            return false;
+        }
+    }
+    return size > 0;
+}
+
 static wherry_err address_check_tcp(const char *item) {
     const char *host = item + strlen("tcp://");
     const char *colon = strrchr(host, ':');
-    if (colon == NULL || colon == host || !isdigit((unsigned char)colon[1])) {
+    if (colon == NULL || !address_host_ok(host, (size_t)(colon - host)) ||
+        !isdigit((unsigned char)colon[1])) {
         return err_set(WHERRY_E_INVALID, "address \"%s\": expected tcp://host:port", item);
     }
     char *end = NULL;
@@ -28,7 +42,7 @@ static wherry_err address_check_tcp(const char *item) {
 static wherry_err address_check_ipc(const char *item) {
     size_t size = strlen(item + strlen("ipc://"));
     size_t size_max = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
-    if (size == 0) {
+    if (size == 0 || strcmp(item, "ipc://@") == 0) {
         return err_set(WHERRY_E_INVALID, "address \"%s\": expected ipc://path", item);
     }
     if (size > size_max) {
