@@ -121,7 +121,7 @@ void async_done(struct wherry_async *async, bool keep_held) {
     struct async_more *more = async->more;
     bool callback = more != NULL && (async->err == WHERRY_OK ? more->callback != NULL
                                                              : more->error_callback != NULL);
-    if (callback) {
+    if (callback && async->connection->callbacks != NULL) { /* NULL: released */
         atomic_fetch_or(&async->word, ASYNC_CALLBACK);
         callbacks_push(async->connection, async); /* before get may return */
     }
@@ -271,6 +271,10 @@ wherry_err wherry_async_successful(const wherry_async *async, bool *out) {
 const char *wherry_async_id(wherry_async *async) {
     if (async == NULL || async->id.number == 0) {
         return "";
+    }
+    if (atomic_load(async->connection->life) != 1) { /* forked: the mutex may be held for ever */
+        task_id_to_text(async->id, async->id_text);
+        return async->id_text;
     }
     pthread_mutex_lock(&async->connection->mutex);
     if (async->id_text[0] == 0) {

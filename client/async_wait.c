@@ -27,18 +27,30 @@ static wherry_err async_outcome(struct wherry_async *async, const wherry_value *
     return out == NULL ? WHERRY_OK : async_value(async, out);
 }
 
-static bool async_why_ask(struct wherry_async *async, struct question *question) {
+/* The task that is waited for: of a map the first that is not over. */
+static struct task_id async_open_id(struct wherry_async *async) {
+    if (async->more == NULL || async->more->map == NULL) {
+        return async->id;
+    }
+    pthread_mutex_lock(&async->connection->mutex);
+    struct task_id id = map_open_id(async->more->map);
+    pthread_mutex_unlock(&async->connection->mutex);
+    return id;
+}
+
+static bool async_why_ask(struct wherry_async *async, struct task_id id,
+                          struct question *question) {
     uint8_t packed[64];
     struct bytes body = {packed, 0, sizeof packed}; /* an id needs 19 bytes: it never grows */
-    body_put_id(&body, async->id);
+    body_put_id(&body, id);
     return question_ask(async->connection, WIRE_WAITING, bytes_span(&body), WHY_LEAD_US / 1000,
                         question) == WHERRY_OK;
 }
 
-static void async_timeout_text(struct wherry_async *async, struct question *question) {
+static void timeout_text(struct task_id task, struct question *question) {
     char id[ID_TEXT_SIZE];
     struct span why;
-    task_id_to_text(async->id, id);
+    task_id_to_text(task, id);
     bool told = question != NULL && (atomic_load(&question->word) & WAIT_DONE) != 0 &&
                 question->err == WHERRY_OK &&
                 body_get_text((struct span){question->answer.data, question->answer.size}, &why) ==
@@ -61,10 +73,11 @@ static wherry_err async_wait_why(struct wherry_async *async, int64_t deadline_us
         return err;
     }
     struct question question;
-    bool asked = async_why_ask(async, &question);
+    struct task_id id = async_open_id(async);
+    bool asked = async_why_ask(async, id, &question);
     err = wait_word(waiters, &async->word, WAIT_DONE, deadline_us);
     if (err == WHERRY_E_TIMEOUT) {
-        async_timeout_text(async, asked ? &question : NULL);
+        timeout_text(id, asked ? &question : NULL);
     }
     if (asked) {
         question_end(&question);
@@ -80,7 +93,7 @@ static wherry_err async_wait_until(struct wherry_async *async, int64_t deadline_
     }
     wherry_err err = wait_word(&async->connection->waiters, &async->word, WAIT_DONE, deadline_us);
     if (err == WHERRY_E_TIMEOUT) {
-        async_timeout_text(async, NULL);
+        timeout_text(async_open_id(async), NULL);
     }
     return err;
 }
@@ -120,7 +133,7 @@ static wherry_err accepted_timeout(struct wherry_async *async) {
                        "known yet",
                        id);
     }
-    return err_set(WHERRY_E_TIMEOUT, "task %s is not accepted yet: it waits at a full queue", id);
+    return err_set(WHERRY_E_TIMEOUT, "task %s is not accepted yet", id);
 }
 
 static void accepted_want(struct wherry_async *async) {
@@ -198,6 +211,6 @@ wherry_err wherry_async_why(wherry_async *async, int64_t timeout_ms, wherry_valu
     }
     uint8_t packed[64];
     struct bytes body = {packed, 0, sizeof packed};
-    body_put_id(&body, async->id);
+    body_put_id(&body, async_open_id(async));
     return question_text(async->connection, WIRE_WAITING, bytes_span(&body), timeout_ms, out);
 }

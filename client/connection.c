@@ -79,19 +79,24 @@ static bool room_waiter_done(const struct wherry_connection *connection,
                          : session_has_room(connection->session, waiter->slot);
 }
 
-static void connection_room(struct wherry_connection *connection) {
+/* `all`: whether there is room or not. */
+static void room_wake(struct wherry_connection *connection, bool all) {
     struct session_view view;
     session_look(connection->session, &view);
     struct room_waiter **at = &connection->room_waiters;
     while (*at != NULL) {
         struct room_waiter *waiter = *at;
-        if (!room_waiter_done(connection, waiter, &view)) {
+        if (!room_waiter_done(connection, waiter, &view) && (!all || waiter->flush)) {
             at = &waiter->following;
             continue;
         }
         *at = waiter->following; /* before the wake-up: the waiter is gone after it */
         wait_wake(&waiter->word, atomic_fetch_or(&waiter->word, WAIT_DONE));
     }
+}
+
+void connection_room_again(struct wherry_connection *connection) {
+    room_wake(connection, true);
 }
 
 wherry_err connection_wait_room(struct wherry_connection *connection, struct room_waiter *waiter,
@@ -131,7 +136,7 @@ static void connection_flush(struct wherry_connection *connection) {
 /* Under the mutex, after anything the session may have learnt. */
 static void connection_after(struct wherry_connection *connection) {
     if (connection->room_waiters != NULL) {
-        connection_room(connection);
+        room_wake(connection, false);
     }
     wait_interrupt_run(&connection->waiters);
     if ((atomic_load(&connection->connected) & WAIT_DONE) != 0 && connection->reopened == 0) {
@@ -171,7 +176,7 @@ static bool connection_collect_one(struct wherry_connection *connection, struct 
     pthread_mutex_lock(&connection->mutex);
     bool some = session_output_lent(connection->session, clock_mono_us(), &connection->out, body);
     if (connection->room_waiters != NULL) {
-        connection_room(connection);
+        room_wake(connection, false);
     }
     wait_interrupt_run(&connection->waiters); /* here, too: after `asleep` was said */
     pthread_mutex_unlock(&connection->mutex);
@@ -386,9 +391,11 @@ void wherry_connection_release(wherry_connection **connection) {
     dying->closed = true;
     session_close(dying->session, clock_mono_us());
     connection_after(dying);
+    struct callbacks *callbacks = dying->callbacks;
+    dying->callbacks = NULL; /* what ends from now on is told to nobody */
     pthread_mutex_unlock(&dying->mutex);
     link_stop(dying->link, CONNECTION_LINGER_MS);
-    callbacks_destroy(&dying->callbacks);
+    callbacks_destroy(&callbacks);
     connection_unhold(dying);
 }
 

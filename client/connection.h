@@ -88,6 +88,9 @@ void connection_free_copy(void *data, void *hint); /* a release function: free()
 wherry_err connection_wait_room(struct wherry_connection *connection, struct room_waiter *waiter,
                                 int64_t deadline_us);
 
+/* Under the mutex: whoever waits for room looks again, because a pool was closed. */
+void connection_room_again(struct wherry_connection *connection);
+
 /* A buffer to encode arguments in; never NULL but for lack of memory. */
 struct bytes *connection_scratch_take(struct wherry_connection *connection);
 void connection_scratch_give(struct wherry_connection *connection, struct bytes *scratch);

@@ -26,11 +26,9 @@ static wherry_err imap_check(const struct wherry_pool *pool, const wherry_items 
         return err_set(WHERRY_E_INVALID, "options: imap has no callbacks and is about its results");
     }
     pthread_mutex_lock(&pool->connection->mutex);
-    bool closed = pool->closed || pool->connection->closed;
+    err = pool_check_open(pool);
     pthread_mutex_unlock(&pool->connection->mutex);
-    return closed
-               ? err_set(WHERRY_E_CLOSED, "pool \"%s\" is not running: it was closed", pool->name)
-               : WHERRY_OK;
+    return err;
 }
 
 static wherry_err imap_look_ahead(struct wherry_iterator *iterator,

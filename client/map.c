@@ -17,6 +17,7 @@ struct map_chunk {
     struct owner owner;
     struct map *map;
     size_t items;
+    struct task_id id;
     struct task_id key;
     struct wire_part result;
     bool accepted;
@@ -31,7 +32,8 @@ struct map {
     size_t remaining;   /* of them not over */
     size_t unaccepted;
     bool failed;
-    bool complete; /* all are submitted */
+    bool complete;   /* all are submitted */
+    bool terminated; /* by its pool */
     struct map_chunk chunks[];
 };
 
@@ -122,12 +124,17 @@ static void chunk_moved(struct owner *owner, struct task_id key) {
     chunk_of(owner)->key = key;
 }
 
+/* While it is being submitted nobody else knows it: its end waits for the last chunk. */
 static void chunk_terminated(struct owner *owner) {
-    struct wherry_async *async = chunk_of(owner)->map->async;
-    if (!async_is_done(async)) {
-        async->err = WHERRY_OK;
-        async_store_error(async, WHERRY_E_CANCELLED, span_of_text("the pool was terminated"));
-        async_done(async, true);
+    struct map *map = chunk_of(owner)->map;
+    if (map->terminated || async_is_done(map->async)) {
+        return;
+    }
+    map->terminated = true;
+    map->failed = true;
+    async_store_error(map->async, WHERRY_E_CANCELLED, span_of_text("the pool was terminated"));
+    if (map->complete) {
+        async_done(map->async, true);
     }
 }
 
@@ -151,6 +158,14 @@ void map_want_accepted(struct map *map) {
             map_accept(chunk);
         }
     }
+}
+
+struct task_id map_open_id(const struct map *map) {
+    size_t i = 0;
+    while (i < map->chunk_count && map->chunks[i].over) {
+        i++;
+    }
+    return i < map->chunk_count ? map->chunks[i].id : map->async->id;
 }
 
 void map_cancel(struct map *map) {
@@ -225,8 +240,9 @@ static wherry_err map_submit_chunk(const struct map_order *order, struct map *ma
     pthread_mutex_lock(&connection->mutex);
     err = submission_run(&order->submission, &arguments, &chunk->owner, deadline_us, &chunk->key);
     if (err == WHERRY_OK) {
+        chunk->id = chunk->key;
         if (map->chunk_count == 0) {
-            map->async->id = chunk->key;
+            map->async->id = chunk->id;
         }
         map->chunk_count++;
         map->remaining++;
@@ -305,17 +321,19 @@ static void map_finish_submitting(struct map *map) {
     if (map->unaccepted == 0) {
         async_accept(map->async);
     }
-    map_end_if_over(map);
+    if (map->terminated && map->remaining > 0) {
+        async_done(map->async, true);
+    } else {
+        map_end_if_over(map);
+    }
     pthread_mutex_unlock(&connection->mutex);
 }
 
 static wherry_err map_closed(const struct wherry_pool *pool) {
     pthread_mutex_lock(&pool->connection->mutex);
-    bool closed = pool->closed || pool->connection->closed;
+    wherry_err err = pool_check_open(pool);
     pthread_mutex_unlock(&pool->connection->mutex);
-    return closed
-               ? err_set(WHERRY_E_CLOSED, "pool \"%s\" is not running: it was closed", pool->name)
-               : WHERRY_OK;
+    return err;
 }
 
 static wherry_err map_run(struct map_order *order, struct wherry_async **out) {

@@ -12,6 +12,7 @@ void map_free(struct map *map); /* all its chunks are over */
 /* The list of all results; when done and OK. */
 wherry_err map_value(struct map *map, wherry_value **out);
 /* Under the mutex. */
+struct task_id map_open_id(const struct map *map); /* of the first chunk that is not over */
 void map_want_accepted(struct map *map);
 void map_cancel(struct map *map);
 

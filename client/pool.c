@@ -22,13 +22,20 @@ wherry_err pool_check(const struct wherry_pool *pool) {
     return connection_check(pool->connection);
 }
 
+wherry_err pool_check_open(const struct wherry_pool *pool) {
+    return pool->closed || pool->connection->closed
+               ? err_set(WHERRY_E_CLOSED, "pool \"%s\" is not running: it was closed", pool->name)
+               : WHERRY_OK;
+}
+
 wherry_err wherry_pool_open(wherry_connection *connection, const char *name, wherry_pool **out) {
     name = name != NULL ? name : "default";
-    if (connection == NULL || out == NULL || !name_ok(span_of_text(name))) {
+    if (connection == NULL || out == NULL) {
+        return err_set(WHERRY_E_INVALID, "pool: no connection, or no place for the pool");
+    }
+    if (!name_ok(span_of_text(name))) {
         return err_set(WHERRY_E_INVALID,
-                       "pool \"%.160s\": no connection, or the name is not 1 to 128 of A-Z a-z 0-9 "
-                       ". _ { } -",
-                       name);
+                       "pool \"%.160s\": a name has 1 to 128 of A-Z a-z 0-9 . _ { } -", name);
     }
     wherry_err err = connection_check(connection);
     if (err != WHERRY_OK) {
@@ -98,6 +105,7 @@ wherry_err wherry_pool_close(wherry_pool *pool) {
     if (err == WHERRY_OK) {
         pthread_mutex_lock(&pool->connection->mutex);
         pool->closed = true;
+        connection_room_again(pool->connection);
         pthread_mutex_unlock(&pool->connection->mutex);
     }
     return err;
@@ -115,6 +123,7 @@ static bool pool_terminate_one(void *context, void *owner) {
 /* Under the mutex. */
 static void pool_terminate(struct wherry_pool *pool) {
     pool->closed = true;
+    connection_room_again(pool->connection);
     if (pool->open > 0) {
         session_each(pool->connection->session, pool_terminate_one, pool);
     }

@@ -35,6 +35,8 @@ struct wherry_pool {
 
 /* INVALID for NULL, or what connection_check says. */
 wherry_err pool_check(const struct wherry_pool *pool);
+/* OK, or CLOSED with its text. Under the mutex. */
+wherry_err pool_check_open(const struct wherry_pool *pool);
 void pool_task_over(struct wherry_pool *pool);     /* under the mutex */
 void pool_iterator_over(struct wherry_pool *pool); /* under the mutex */
 /* Processes for the rule of chunksize; at least 1. */

@@ -104,16 +104,16 @@ static wherry_err submission_fail(const struct submission *submission, wherry_er
 static wherry_err submission_try(const struct submission *submission, struct bytes *arguments,
                                  struct owner *owner, struct task_id *id) {
     struct wherry_pool *pool = submission->pool;
-    if (pool->closed || pool->connection->closed) {
-        return err_set(WHERRY_E_CLOSED, "pool \"%s\" is not running: it was closed", pool->name);
+    wherry_err err = pool_check_open(pool);
+    if (err != WHERRY_OK) {
+        return err;
     }
     bool large = arguments->size > WIRE_INLINE_MAX;
     struct wire_part payload = {arguments->data, arguments->size,
                                 large ? connection_free_copy : NULL, NULL};
     /* Only a wait with an end needs to know when it began. */
     int64_t now_us = submission->lane.wait_ms > 0 ? clock_mono_us() : 0;
-    wherry_err err =
-        session_submit(pool->connection->session, &submission->lane, payload, owner, now_us, id);
+    err = session_submit(pool->connection->session, &submission->lane, payload, owner, now_us, id);
     if (err == WHERRY_OK) {
         pool->open++;
         if (large) {
@@ -197,11 +197,14 @@ static wherry_err encode_picture(struct bytes *arguments, const wherry_call_opti
 static wherry_err apply_locked(const struct submission *submission, struct bytes *arguments,
                                const wherry_call_options *options, int64_t deadline_us, bool wanted,
                                struct wherry_async **out) {
+    wherry_err err = pool_check_open(submission->pool); /* before a thread is made for callbacks */
+    if (err != WHERRY_OK) {
+        return err;
+    }
     struct wherry_async *async = async_new(submission->pool->connection, &async_call_kind);
     if (async == NULL) {
         return err_set(WHERRY_E_NO_MEMORY, "no memory for an async");
     }
-    wherry_err err = WHERRY_OK;
     if (!async_callbacks_set(async, options)) {
         err = err_set(WHERRY_E_NO_MEMORY, "no memory or no thread for callbacks");
     }

@@ -244,6 +244,41 @@ static void point_30_get_times_out_and_works_later(void **state) {
     crew_close(&crew);
 }
 
+static int64_t done_count(struct crew *crew) {
+    wherry_value *status = NULL;
+    int64_t done = -1;
+    assert_int_equal(wherry_status(crew->connection, sandbox_left_ms(crew->box), &status), 0);
+    assert_int_equal(wherry_value_read(status, "{s{si}}", "totals", "done", &done), WHERRY_OK);
+    wherry_value_release(&status);
+    return done;
+}
+
+static void point_30_ours_why_a_map_waits_is_told_of_what_is_not_over(void **state) {
+    struct crew crew = crew_open(*state, "1", NULL, NULL);
+    crew_touch(&crew, "now");
+    wherry_value *list = NULL;
+    wherry_async *map = NULL;
+    wherry_value *why = NULL;
+    assert_int_equal(wherry_value_build(&list, "[[si][si]]", sandbox_path(crew.box, "now"),
+                                        (int64_t)1, sandbox_path(crew.box, "later"), (int64_t)2),
+                     WHERRY_OK);
+    assert_int_equal(wherry_pool_starmap_async(crew.pool, "when", (wherry_items){.list = list}, 1,
+                                               NULL, &map),
+                     WHERRY_OK);
+    while (done_count(&crew) < 1) {
+        sandbox_pause(crew.box, "the first item");
+    }
+    assert_int_equal(wherry_async_why(map, sandbox_left_ms(crew.box), &why), WHERRY_OK);
+    assert_int_equal(wherry_async_get(map, 100, NULL), WHERRY_E_TIMEOUT);
+    crew_contains(wherry_last_error(), "is not done: ");
+    crew_touch(&crew, "later");
+    crew_outcome(&crew, map, WHERRY_OK);
+    wherry_async_release(&map);
+    wherry_value_release(&why);
+    wherry_value_release(&list);
+    crew_close(&crew);
+}
+
 static void point_32_a_failure_is_told_each_time(void **state) {
     struct crew crew = crew_open(*state, "1", NULL, NULL);
     wherry_value *kwargs = NULL;
@@ -324,6 +359,7 @@ int main(void) {
         IN_SANDBOX(point_29_ours_a_crash_fails_its_task_alone_and_the_pool_lives),
         IN_SANDBOX(point_29_ours_a_killed_process_has_its_task_run_again),
         IN_SANDBOX(point_30_get_times_out_and_works_later),
+        IN_SANDBOX(point_30_ours_why_a_map_waits_is_told_of_what_is_not_over),
         IN_SANDBOX(point_32_a_failure_is_told_each_time),
         IN_SANDBOX(point_35_and_36_each_outcome_runs_one_callback),
     };

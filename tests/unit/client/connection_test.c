@@ -3,8 +3,10 @@
  * A connection's bad days: no broker, a restarted one, interruptions, signals, forks. */
 #include "house.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -69,6 +71,62 @@ static void nobody_at_the_address_is_no_broker(void **state) {
     options.size = 3;
     assert_int_equal(wherry_connect(NULL, &options, &connection), WHERRY_E_INVALID);
     assert_null(connection);
+}
+
+static void an_address_that_cannot_be_is_invalid(void **state) {
+    (void)state;
+    static const char *const wrong[] = {
+        "tcp://*:7380",   "tcp://a:b:7380", "tcp://[::1:7380", "tcp://a;b:7380", "tcp://[]:7380",
+        "tcp://::1:7380", "ipc://@",        "tcp://a/b:7380",  "tcp://a:1,",     ",",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        wherry_connection *connection = NULL;
+        wherry_connect_options options = {.size = sizeof options, .connect_timeout_ms = 50};
+        wherry_err err = wherry_connect(wrong[i], &options, &connection);
+        if (err != WHERRY_E_INVALID) {
+            fail_msg("%s: %s", wrong[i], wherry_last_error());
+        }
+        assert_true(strstr(wherry_last_error(), "address") != NULL);
+    }
+}
+
+static size_t thread_count(void) {
+    size_t count = 0;
+    DIR *threads = opendir("/proc/self/task");
+    while (readdir(threads) != NULL) {
+        count++;
+    }
+    closedir(threads);
+    return count;
+}
+
+static void a_call_after_the_release_starts_no_thread(void **state) {
+    (void)state;
+    struct mini *mini = mini_start(1);
+    wherry_connection *connection = NULL;
+    wherry_pool *pool = NULL;
+    struct heard heard = HEARD_EMPTY;
+    wherry_call_options options = heard_options(&heard);
+    size_t before = thread_count();
+    assert_int_equal(wherry_connect(mini_endpoint(mini), NULL, &connection), WHERRY_OK);
+    assert_int_equal(wherry_pool_open(connection, NULL, &pool), WHERRY_OK);
+    wherry_connection_release(&connection);
+    assert_int_equal(wherry_pool_apply_async(pool, "noop", &options, NULL, ""), WHERRY_E_CLOSED);
+    assert_int_equal(thread_count(), before);
+    wherry_pool_release(&pool);
+    mini_stop(&mini);
+}
+
+static void an_interruption_does_not_keep_a_release_from_sending(void **state) {
+    struct house *house = *state;
+    enum { MANY = 20000 };
+    for (int64_t i = 0; i < MANY; i++) {
+        assert_int_equal(wherry_pool_apply_async(house->pool, "hold", NULL, NULL, "i", i), 0);
+    }
+    wherry_interrupt(house->connection);
+    wherry_pool_close(house->pool);
+    wherry_connection_release(&house->connection);
+    mini_wait_submitted(house->mini, MANY);
 }
 
 static wherry_connection *interrupted_connection;
@@ -139,6 +197,51 @@ static int forked_child(struct house *house, wherry_async *async, wherry_iterato
     return right ? 0 : 1;
 }
 
+static atomic_bool hammering;
+
+static void *hammer(void *argument) {
+    struct house *house = argument;
+    while (hammering) {
+        wherry_async *async = NULL;
+        wherry_pool_apply_async(house->pool, "noop", NULL, &async, "");
+        wherry_async_get(async, WHERRY_FOREVER, NULL);
+        wherry_async_release(&async);
+    }
+    return NULL;
+}
+
+/* Whatever other threads were doing at the moment of the fork. */
+static void in_a_forked_child_nothing_hangs(void **state) {
+    struct house *house = *state;
+    pthread_t threads[2];
+    wherry_async *async = echo(house, "hold", 1);
+    hammering = true;
+    for (int i = 0; i < 2; i++) {
+        pthread_create(&threads[i], NULL, hammer, house);
+    }
+    int bad = 0;
+    for (int i = 0; i < 300; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            alarm(10);
+            _exit(strlen(wherry_async_id(async)) == 26 || wherry_async_id(async)[0] == 0 ? 0 : 1);
+        }
+        int status = 0;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        bad += status != 0;
+        if (bad > 0) {
+            break;
+        }
+    }
+    hammering = false;
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(bad, 0);
+    mini_release(house->mini);
+    wherry_async_release(&async);
+}
+
 static void in_a_forked_child_handles_say_forked_and_release_frees(void **state) {
     struct house *house = *state;
     struct numbers numbers = numbers_make(3);
@@ -167,9 +270,13 @@ int main(void) {
         IN_HOUSE(a_restarted_broker_is_given_unfinished_tasks_again_with_their_ids),
         cmocka_unit_test(no_broker_within_the_limit_ends_calls_and_it_works_again_later),
         cmocka_unit_test(nobody_at_the_address_is_no_broker),
+        cmocka_unit_test(an_address_that_cannot_be_is_invalid),
+        cmocka_unit_test(a_call_after_the_release_starts_no_thread),
+        IN_HOUSE(an_interruption_does_not_keep_a_release_from_sending),
         IN_HOUSE(interrupt_ends_a_wait_from_a_signal_handler),
         IN_HOUSE(an_interrupt_before_the_wait_ends_the_next_one),
         IN_HOUSE(a_signal_alone_ends_no_wait),
+        IN_HOUSE(in_a_forked_child_nothing_hangs),
         IN_HOUSE(in_a_forked_child_handles_say_forked_and_release_frees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,8 @@
  * are those of the list they come from. */
 #include "house.h"
 
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void point_02_after_close_every_call_says_closed_at_the_call(void **state) {
@@ -77,6 +79,49 @@ static void point_04_terminate_ends_a_map_and_an_iterator(void **state) {
     numbers_free(&numbers);
 }
 
+struct mapping { /* a map_async that finds no room and waits */
+    struct house *house;
+    wherry_items items;
+    struct heard heard;
+    wherry_async *async;
+    wherry_err err;
+};
+
+static void *mapping_run(void *argument) {
+    struct mapping *mapping = argument;
+    wherry_call_options options = heard_options(&mapping->heard);
+    mapping->err = wherry_pool_map_async(mapping->house->pool, "echo", mapping->items, 1, &options,
+                                         &mapping->async);
+    return NULL;
+}
+
+static void point_04_terminate_ends_a_map_that_is_being_submitted_and_tells_it_once(void **state) {
+    struct house *house = *state;
+    enum { ITEMS = 400, SIZE = 16000 };
+    char *text = calloc(1, SIZE);
+    const wherry_value *array[ITEMS];
+    wherry_value *value = NULL;
+    assert_int_equal(wherry_value_build(&value, "y", text, (size_t)SIZE), WHERRY_OK);
+    for (size_t i = 0; i < ITEMS; i++) {
+        array[i] = value;
+    }
+    struct mapping mapping = {
+        .house = house, .items = {.array = array, .count = ITEMS}, .heard = HEARD_EMPTY};
+    pthread_t thread;
+    mini_silence(house->mini, true);
+    pthread_create(&thread, NULL, mapping_run, &mapping);
+    poll(NULL, 0, 50); /* sooner or later, it ends the same */
+    assert_int_equal(wherry_pool_terminate(house->pool), WHERRY_OK);
+    pthread_join(thread, NULL); /* although no broker answers */
+    assert_int_equal(mapping.err, WHERRY_E_CLOSED);
+    assert_null(mapping.async);
+    wherry_pool_release(&house->pool);
+    wherry_connection_release(&house->connection);
+    assert_int_equal(mapping.heard.errors + mapping.heard.values, 0);
+    wherry_value_release(&value);
+    free(text);
+}
+
 static void point_05_join_before_close_is_an_error_and_may_come_twice_after(void **state) {
     struct house *house = *state;
     assert_int_equal(wherry_pool_join(house->pool, LONG_MS), WHERRY_E_BUSY);
@@ -133,6 +178,7 @@ int main(void) {
         IN_HOUSE(point_03_close_lets_what_is_queued_run_and_may_come_twice),
         IN_HOUSE(point_04_terminate_ends_open_calls_with_cancelled),
         IN_HOUSE(point_04_terminate_ends_a_map_and_an_iterator),
+        IN_HOUSE(point_04_terminate_ends_a_map_that_is_being_submitted_and_tells_it_once),
         IN_HOUSE(point_05_join_before_close_is_an_error_and_may_come_twice_after),
         IN_HOUSE(point_06_releasing_a_running_pool_terminates_it),
         IN_HOUSE(point_06_ours_releasing_a_closed_pool_lets_its_work_go_on),

@@ -366,6 +366,21 @@ static void a_question_is_answered_once(void **state) {
     assert_int_equal(fake_task(fake, 0)->payload_size, 1);
 }
 
+static void the_longest_time_out_of_a_question_is_no_limit(void **state) {
+    struct fake *fake = *state;
+    fake_connect(fake);
+    uint64_t call = 0;
+    uint8_t body[] = {0x90};
+    assert_int_equal(session_call(fake->session, WIRE_STATUS, (struct span){body, 1}, INT64_MAX, 0,
+                                  fake_task(fake, 0), fake->now_us, &call),
+                     WHERRY_OK);
+    fake_expect(fake, WIRE_CALL);
+    struct wire_message message = wire_out_message(&fake->out);
+    struct wire_call read;
+    assert_int_equal(wire_get_call(&message, &read), WHERRY_OK);
+    assert_int_equal(read.timeout_ms, -1);
+}
+
 static void open_questions_are_bounded(void **state) {
     struct fake *fake = *state;
     uint8_t body[] = {0x90};
@@ -462,6 +477,7 @@ int main(void) {
         WITH_FAKE(bad_names_are_refused),
         WITH_FAKE(garbage_and_unknown_numbers_change_nothing),
         WITH_FAKE(a_question_is_answered_once),
+        WITH_FAKE(the_longest_time_out_of_a_question_is_no_limit),
         WITH_FAKE(open_questions_are_bounded),
         WITH_FAKE(closing_ends_everything_and_says_goodbye),
         WITH_FAKE(arguments_are_kept_until_finished_or_with_a_keeping_broker_until_accepted),
