@@ -114,7 +114,7 @@ static uint32_t session_cancel_take(struct session *session, struct session_stre
             continue;
         }
         struct wire_run *last = count == 0 ? NULL : &runs[count - 1];
-        if (record->state == SESSION_TASK_OPEN) {
+        if (session_record_unsent(record)) {
             cancels->items[kept++] = number;
         } else if (last != NULL && number == last->first + last->count) {
             last->count++;

@@ -124,9 +124,7 @@ static bool session_call_overtakes(const struct session *session,
     }
     const struct session_record *record =
         session_record_find(session->by_slot[entry->about.slot], entry->about.number);
-    return record != NULL && record->batch != NULL &&
-           (record->batch->state == SESSION_BATCH_OPEN ||
-            record->batch->state == SESSION_BATCH_WAITING);
+    return record != NULL && session_record_unsent(record);
 }
 
 static struct session_call_entry *session_call_next(const struct session *session) {
