@@ -152,17 +152,29 @@ static void application_move(struct sim_client *client) {
     }
 }
 
-/* What nobody offers would stay for ever: when faults have stopped, whoever still can ends it. */
+static bool application_asks_already(const struct sim_client *client, struct task_id id) {
+    for (uint32_t i = 0; i < SIM_CALLS_MAX; i++) {
+        if (client->calls[i].open && task_id_equal(client->calls[i].id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What nobody offers would stay for ever: when faults have stopped, its client ends it, or, if that
+ * is gone, whoever else can. */
 static void application_tidy(struct sim_client *client) {
     struct sim_checker *checker = &client->sim->checker;
     for (uint32_t i = 0; i < checker->count; i++) {
         struct sim_task *task = checker->tasks[i];
-        if (task->nowhere && !task->finished && !task->cancel_settled &&
-            application_may_ask(client, task)) {
+        if (!task->nowhere || task->finished || task->cancel_settled) {
+            continue;
+        }
+        if (!task->orphan && task->client == client->index) {
+            sim_client_cancel(client, task);
+        } else if (task->orphan && !application_asks_already(client, task->id)) {
             checker_cancel_asked(checker, task);
-            if (sim_client_ask(client, WIRE_TASK_CANCEL, task->id, 10000) == NULL) {
-                return;
-            }
+            sim_client_ask(client, WIRE_TASK_CANCEL, task->id, 10000);
         }
     }
 }
