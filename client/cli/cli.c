@@ -5,6 +5,8 @@
 #include "client/cli/cli.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,49 @@ int cli_connect(const struct flags *flags, wherry_connection **out) {
     wherry_connect_options options = {.size = sizeof options, .label = "wherry"};
     wherry_err err = wherry_connect(flags_text(flags, CLI_BROKER), &options, out);
     return err == WHERRY_OK ? CLI_DONE : cli_fail("no connection", err, NULL);
+}
+
+/* ---- signals -------------------------------------------------------------------------------- */
+
+static _Atomic(wherry_connection *) interruptible; /* a handler is given nothing else */
+static volatile sig_atomic_t interrupted_by;
+
+static void on_interrupt(int number) {
+    interrupted_by = number;
+    wherry_interrupt(interruptible);
+}
+
+void cli_interruptible(wherry_connection *connection) {
+    interruptible = connection;
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    static const int numbers[] = {SIGINT, SIGTERM};
+    for (size_t i = 0; i < 2; i++) {
+        struct sigaction before;
+        sigaction(numbers[i], NULL, &before);
+        if (connection == NULL && before.sa_handler == on_interrupt) {
+            signal(numbers[i], SIG_DFL);
+        } else if (connection != NULL && before.sa_handler == SIG_DFL) {
+            sigaction(numbers[i], &action, NULL); /* but not where a shell wants them ignored */
+        }
+    }
+}
+
+void cli_interrupted_end(void) {
+    if (interrupted_by != 0) {
+        signal(interrupted_by, SIG_DFL);
+        raise(interrupted_by);
+    }
+}
+
+/* ---- output --------------------------------------------------------------------------------- */
+
+void cli_put(FILE *out, const char *text) {
+    for (const char *at = text; *at != '\0'; at++) {
+        bool steers = ((unsigned char)*at < ' ' && *at != '\n' && *at != '\t') || *at == 0x7f ||
+                      (*at == '\xc2' && (unsigned char)at[1] >= 0x80 && (unsigned char)at[1] < 0xa0);
+        fputc(steers ? '?' : *at, out);
+        at += steers && *at == '\xc2' ? 1 : 0;
+    }
 }
 
 int cli_exit_of(wherry_err err) {
@@ -96,8 +141,11 @@ int cli_fail(const char *what, wherry_err err, const char *text) {
     const char *cause = text != NULL ? text : wherry_last_error();
     const char *next = hint(err);
     fflush(stdout);
-    fprintf(stderr, "wherry: %s: %s%s%s\n", what, *cause != '\0' ? cause : wherry_err_text(err),
-            next != NULL ? "; " : "", next != NULL ? next : "");
+    fputs("wherry: ", stderr);
+    cli_put(stderr, what);
+    fputs(": ", stderr);
+    cli_put(stderr, *cause != '\0' ? cause : wherry_err_text(err));
+    fprintf(stderr, "%s%s\n", next != NULL ? "; " : "", next != NULL ? next : "");
     return cli_exit_of(err);
 }
 

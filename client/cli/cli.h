@@ -14,6 +14,7 @@
 #include "common/flags.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <wherry.h>
 
 enum cli_exit {
@@ -34,6 +35,8 @@ struct verb {
 
 extern const struct verb verb_submit;
 extern const struct verb verb_result;
+extern const struct verb verb_wait;
+extern const struct verb verb_cancel;
 extern const struct verb verb_status;
 extern const struct verb verb_pool;
 extern const struct verb verb_bench;
@@ -59,6 +62,16 @@ bool cli_json(const struct flags *flags);
 
 /* 0, or the exit code after one line on stderr. The caller releases the connection. */
 int cli_connect(const struct flags *flags, wherry_connection **out);
+
+/* From here on the first SIGINT or SIGTERM ends a wait on `connection` with INTERRUPTED, so that
+ * the verb can say what goes on without it and clear up; a second one kills. NULL: before the
+ * release. */
+void cli_interruptible(wherry_connection *connection);
+/* Ends by the signal that came, so that a shell sees it; returns if none did. */
+void cli_interrupted_end(void);
+
+/* Prints a text of somebody else's: what would steer a terminal becomes '?'. */
+void cli_put(FILE *out, const char *text);
 
 int cli_exit_of(wherry_err err);
 /* Prints `wherry: WHAT: TEXT; HINT` and returns the exit code of `err`. text NULL: the thread's

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <msgpack.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,4 +196,14 @@ wherry_err json_to_value(const json_t *json, wherry_value **out) {
     }
     msgpack_sbuffer_destroy(&buffer);
     return err;
+}
+
+json_t *json_from_argument(const char *text, bool remark) {
+    json_error_t error;
+    json_t *json = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    if (json == NULL && remark && *text != '\0' && strchr("[{\"", *text) != NULL) {
+        fprintf(stderr, "wherry: note: '%s' is no JSON (column %d: %s); sent as a string\n", text,
+                error.column, error.text);
+    }
+    return json != NULL ? json : json_string(text);
 }

@@ -24,4 +24,8 @@ json_t *json_from_value(const wherry_value *value);
 /* A new value. TYPE: nested too deep; NO_MEMORY. */
 wherry_err json_to_value(const json_t *json, wherry_value **out);
 
+/* An argument of the shell: JSON, else a string. One that looks like JSON and is none is worth a
+ * remark on stderr, if `remark`. NULL: not UTF-8, or no memory. */
+json_t *json_from_argument(const char *text, bool remark);
+
 #endif

@@ -4,13 +4,15 @@
  * did-you-mean. What a verb does and how it is called stands in its own table (cli.h). */
 #include "client/cli/cli.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct verb *const verbs[] = {
-    &verb_submit, &verb_result, &verb_status, &verb_pool, &verb_bench,
+    &verb_submit, &verb_result, &verb_wait, &verb_cancel, &verb_status, &verb_pool, &verb_bench,
 };
 
 enum { VERBS = sizeof verbs / sizeof *verbs };
@@ -56,8 +58,8 @@ static int unknown_verb(const char *name) {
     return CLI_USAGE;
 }
 
-/* Negative numbers are arguments, not flags: behind a blank getopt takes them so, and JSON does not
- * mind. */
+/* Negative numbers are arguments, not flags: behind a blank getopt takes them so. The byte before
+ * the text says whether the blank is ours. */
 static char *argument_shield(const char *text) {
     char *end = NULL;
     bool number = text[0] == '-' && strchr("0123456789", text[1]) != NULL && text[1] != '\0';
@@ -66,14 +68,26 @@ static char *argument_shield(const char *text) {
         number = *end == '\0';
     }
     char *copy = NULL;
-    return asprintf(&copy, "%s%s", number ? " " : "", text) < 0 ? NULL : copy;
+    if (asprintf(&copy, "%c%s%s", number ? '-' : '+', number ? " " : "", text) < 0) {
+        return NULL;
+    }
+    return copy + 1;
+}
+
+static void arguments_unshield(const struct flags *flags) {
+    size_t count;
+    char **rest = flags_rest(flags, &count);
+    for (size_t i = 0; i < count; i++) {
+        rest[i] += rest[i][-1] == '-' ? 1 : 0;
+    }
 }
 
 static int verb_parse(const struct verb *verb, int argc, char **argv) {
     struct flags flags;
     enum flags_outcome outcome = flags_parse(&flags, &verb->program, argc, argv);
-    int code = outcome == FLAGS_SHOWN ? CLI_DONE : CLI_USAGE;
+    int code = outcome == FLAGS_SHOWN ? cli_flush() : CLI_USAGE;
     if (outcome == FLAGS_GO) {
+        arguments_unshield(&flags);
         const char *format = flags_text(&flags, CLI_OUTPUT);
         if (strcmp(format, "table") != 0 && strcmp(format, "json") != 0) {
             flags_refuse(&verb->program, "output", format, "table or json");
@@ -99,16 +113,20 @@ static int verb_run(const struct verb *verb, int argc, char **argv) {
     }
     int code = order != NULL ? verb_parse(verb, argc, order)
                              : cli_fail("start", WHERRY_E_NO_MEMORY, "no memory");
-    for (int i = 0; copy != NULL && i < argc; i++) {
-        free(copy[i]);
+    for (int i = 0; copy != NULL && i < argc && copy[i] != NULL; i++) {
+        free(copy[i] - 1);
     }
     free(order);
     free(copy);
     return code;
 }
 
+static bool help_asked(const char *name) {
+    return strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
+}
+
 static int help_run(int argc, char **argv) {
-    if (argc < 2) {
+    if (argc < 2 || help_asked(argv[1])) {
         help_print(stdout);
         return cli_flush();
     }
@@ -117,7 +135,20 @@ static int help_run(int argc, char **argv) {
     return verb == NULL ? unknown_verb(argv[1]) : verb_run(verb, 2, ask);
 }
 
+/* Whoever started us with stdout closed must not find our output in a socket that got its number:
+ * the number is taken, and writing to it fails. */
+static void standard_files_take(void) {
+    int file = 0;
+    while (file >= 0 && file <= STDERR_FILENO) {
+        file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    if (file >= 0) {
+        close(file);
+    }
+}
+
 int main(int argc, char **argv) {
+    standard_files_take();
     signal(SIGPIPE, SIG_IGN); /* a closed stdout is an error that we report */
     if (argc < 2) {
         help_print(stderr);
@@ -128,9 +159,11 @@ int main(int argc, char **argv) {
         puts("wherry " WHERRY_VERSION);
         return cli_flush();
     }
-    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+    if (help_asked(name)) {
         return help_run(argc - 1, argv + 1);
     }
     const struct verb *verb = verb_find(name);
-    return verb == NULL ? unknown_verb(name) : verb_run(verb, argc - 1, argv + 1);
+    int code = verb == NULL ? unknown_verb(name) : verb_run(verb, argc - 1, argv + 1);
+    cli_interrupted_end();
+    return code;
 }

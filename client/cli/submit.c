@@ -4,14 +4,13 @@
  * outcome stays at the broker for its time to live, and any program may ask for it by id. */
 #include "client/cli/cli.h"
 #include "client/cli/convert.h"
-
-#include "common/clock.h"
+#include "client/cli/outcome.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NOTE_MS = 2000, ANSWER_MS = 5000 };
+enum { ANSWER_MS = 5000 };
 
 enum { SUBMIT_QUEUE = CLI_OWN, SUBMIT_KWARGS, SUBMIT_WAIT, SUBMIT_TIMEOUT, SUBMIT_FLAGS };
 
@@ -50,21 +49,10 @@ static const struct flag result_flags[RESULT_FLAGS] = {
 
 /* ---- arguments ------------------------------------------------------------------------------ */
 
-/* Each argument is JSON, else a string. One that looks like JSON and is none is worth a word. */
-static json_t *argument_read(const char *text) {
-    json_error_t error;
-    json_t *json = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-    if (json == NULL && strchr("[{\"", *text) != NULL && *text != '\0') {
-        fprintf(stderr, "wherry: note: '%s' is no JSON (column %d: %s); sent as a string\n", text,
-                error.column, error.text);
-    }
-    return json != NULL ? json : json_string(text);
-}
-
 static int arguments_read(char **texts, size_t count, wherry_value **out) {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
-        if (json_array_append_new(list, argument_read(texts[i])) != 0) {
+        if (json_array_append_new(list, json_from_argument(texts[i], true)) != 0) {
             json_decref(list);
             fprintf(stderr, "wherry submit: argument %zu: not UTF-8; encode it first\n", i + 1);
             return CLI_USAGE;
@@ -99,63 +87,6 @@ static int kwargs_read(const struct flags *flags, wherry_value **out) {
 
 /* ---- waiting -------------------------------------------------------------------------------- */
 
-static int64_t left_ms(int64_t deadline_us) {
-    if (deadline_us == INT64_MAX) {
-        return WHERRY_FOREVER;
-    }
-    int64_t left = (deadline_us - clock_mono_us() + 999) / 1000;
-    return left > 0 ? left : 0;
-}
-
-static int64_t deadline_of(const struct flags *flags, size_t flag) {
-    return flags_given(flags, flag) ? clock_mono_us() + flags_number(flags, flag) * 1000
-                                    : INT64_MAX;
-}
-
-/* Why the task waits, in the broker's words; "" if nobody knows. Allocated. */
-static char *why_waiting(wherry_async *async) {
-    wherry_value *why = NULL;
-    const char *text = "";
-    if (wherry_async_why(async, ANSWER_MS, &why) != WHERRY_OK ||
-        wherry_value_read(why, "s", &text) != WHERRY_OK) {
-        text = "";
-    }
-    char *copy = strdup(text);
-    wherry_value_release(&why);
-    return copy;
-}
-
-/* Waits in slices; a wait that lasts says once what it waits for. */
-static wherry_err outcome_wait(wherry_async *async, int64_t deadline_us,
-                               const wherry_value **answer) {
-    char *said = NULL;
-    for (;;) {
-        int64_t left = left_ms(deadline_us);
-        int64_t slice = left < 0 || left > NOTE_MS ? NOTE_MS : left;
-        wherry_err err = wherry_async_get(async, slice, answer);
-        if (err != WHERRY_E_TIMEOUT || slice == left) {
-            free(said);
-            return err;
-        }
-        char *why = why_waiting(async);
-        if (why != NULL && *why != '\0' && (said == NULL || strcmp(said, why) != 0) &&
-            strncmp(why, "running", 7) != 0) {
-            fprintf(stderr, "wherry: %s: waiting: %s\n", wherry_async_id(async), why);
-        }
-        free(said);
-        said = why;
-    }
-}
-
-static int timed_out(wherry_async *async) {
-    char *why = why_waiting(async);
-    fprintf(stderr, "wherry: %s: not done yet%s%s; ask again with `wherry result %s`\n",
-            wherry_async_id(async), why != NULL && *why != '\0' ? ": " : "", why != NULL ? why : "",
-            wherry_async_id(async));
-    free(why);
-    return CLI_TIMEOUT;
-}
-
 static int outcome_print(wherry_async *async, int64_t deadline_us) {
     const wherry_value *answer = NULL;
     wherry_err err = outcome_wait(async, deadline_us, &answer);
@@ -163,7 +94,7 @@ static int outcome_print(wherry_async *async, int64_t deadline_us) {
         return cli_print_json(json_from_value(answer), 0);
     }
     if (err == WHERRY_E_TIMEOUT) {
-        return timed_out(async);
+        return outcome_late(async);
     }
     const char *text = wherry_async_error(async);
     return cli_fail(wherry_async_id(async), err, *text != '\0' ? text : NULL);
@@ -182,7 +113,7 @@ static int id_print(const struct flags *flags, const char *id) {
 static int submit_finish(const struct flags *flags, wherry_async *async, int64_t deadline_us) {
     /* The broker ends a wait at a full queue by itself and knows better than our clock: it is given
      * a little longer than the caller has. */
-    int64_t patience = left_ms(deadline_us);
+    int64_t patience = outcome_left_ms(deadline_us);
     wherry_err err =
         wherry_async_accepted(async, patience < 0 ? WHERRY_FOREVER : patience + ANSWER_MS);
     if (err != WHERRY_OK) {
@@ -195,7 +126,7 @@ static int submit_finish(const struct flags *flags, wherry_async *async, int64_t
 
 static int submit_send(const struct flags *flags, wherry_connection *connection,
                        const wherry_value *args, const wherry_value *kwargs) {
-    int64_t deadline_us = deadline_of(flags, SUBMIT_TIMEOUT);
+    int64_t deadline_us = outcome_deadline_us(flags, SUBMIT_TIMEOUT);
     int64_t wait_ms = flags_number(flags, SUBMIT_TIMEOUT);
     wherry_call_options options = {.size = sizeof options, .keep = true};
     options.wait_ms = !flags_given(flags, SUBMIT_TIMEOUT) ? WHERRY_FOREVER
@@ -244,7 +175,7 @@ static int result_run(const struct flags *flags) {
     wherry_connection *connection = NULL;
     wherry_async *async = NULL;
     const char *id = cli_argument(flags, 0);
-    int64_t deadline_us = deadline_of(flags, RESULT_TIMEOUT);
+    int64_t deadline_us = outcome_deadline_us(flags, RESULT_TIMEOUT);
     int code = cli_connect(flags, &connection);
     if (code != CLI_DONE) {
         return code;
@@ -254,7 +185,7 @@ static int result_run(const struct flags *flags) {
         flags_number(flags, RESULT_TIMEOUT) == 0) {
         /* To look means to have asked: this round trip ends behind the one that brings an outcome.
          */
-        free(why_waiting(async));
+        free(outcome_why(async));
     }
     code = err == WHERRY_OK ? outcome_print(async, deadline_us) : cli_fail(id, err, NULL);
     wherry_async_release(&async);

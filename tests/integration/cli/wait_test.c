@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `wherry wait` and `wherry cancel` on queued, running, finished and unknown tasks. */
+#include "tests/support/support.h"
+
+#include <string.h>
+
+static const char nobody[] = "5zkbvqmbqhxwq0cng000000001";
+
+static struct broker *house(struct sandbox *box) {
+    struct broker *broker = broker_start(box, NULL);
+    worker_start(box, broker->endpoint, "--processes", "1", "--exec", "wrong=false", NULL);
+    return broker;
+}
+
+static void assert_says(const char *text, const char *part) {
+    if (strstr(text, part) == NULL) {
+        print_error("'%s' is missing in:\n%s", part, text);
+        fail();
+    }
+}
+
+static const char *submit(struct sandbox *box, const struct broker *broker, const char *function,
+                          const char *argument, char id[27]) {
+    struct program *program = program_run(box, 0, "wherry", "submit", "--broker", broker->endpoint,
+                                          function, argument, NULL);
+    assert_int_equal(strlen(program_stdout(program)), 27);
+    memcpy(id, program_stdout(program), 26);
+    id[26] = '\0';
+    return id;
+}
+
+/* Until its process runs it. */
+static void wait_running(struct sandbox *box, const struct broker *broker, const char *id) {
+    for (;;) {
+        struct program *pool =
+            program_run(box, 0, "wherry", "pool", "--broker", broker->endpoint, NULL);
+        if (strstr(program_stdout(pool), id) != NULL) {
+            return;
+        }
+        sandbox_pause(box, "a process runs the task");
+    }
+}
+
+static void waiting_for_done_tasks_is_exit_0(void **state) {
+    struct broker *broker = house(*state);
+    char one[27];
+    char two[27];
+    submit(*state, broker, "wherry.echo", "1", one);
+    submit(*state, broker, "wherry.echo", "2", two);
+    struct program *wait =
+        program_run(*state, 0, "wherry", "wait", "--broker", broker->endpoint, one, two, NULL);
+    assert_says(program_stdout(wait), one);
+    assert_says(program_stdout(wait), two);
+    assert_string_equal(program_stderr(wait), "");
+}
+
+static void the_exit_code_of_a_wait_is_that_of_the_worst(void **state) {
+    struct broker *broker = house(*state);
+    char good[27];
+    char wrong[27];
+    submit(*state, broker, "wherry.echo", "1", good);
+    submit(*state, broker, "wrong", "2", wrong);
+    struct program *wait = program_run(*state, 1, "wherry", "wait", "-o", "json", "--broker",
+                                       broker->endpoint, wrong, good, NULL);
+    assert_says(program_stdout(wait), "\"state\": \"failed\"");
+    assert_says(program_stdout(wait), "\"state\": \"done\"");
+    program_run(*state, 3, "wherry", "wait", "--broker", broker->endpoint, good, nobody, wrong,
+                NULL);
+    program_run(*state, 2, "wherry", "wait", "--broker", broker->endpoint, good, "no-id", NULL);
+    program_run(*state, 0, "wherry", "wait", "--timeout", "0", "--broker", broker->endpoint, good,
+                NULL);
+}
+
+static void a_wait_whose_time_is_over_is_exit_4(void **state) {
+    struct broker *broker = house(*state);
+    char good[27];
+    char late[27];
+    submit(*state, broker, "wherry.echo", "1", good);
+    submit(*state, broker, "wherry.sleep", "600", late);
+    struct program *wait = program_run(*state, 4, "wherry", "wait", "--timeout", "200ms",
+                                       "--broker", broker->endpoint, good, late, NULL);
+    assert_says(program_stderr(wait), late);
+    assert_says(program_stdout(wait), "open");
+}
+
+static void a_running_task_is_ended_by_cancel_and_a_queued_one_never_runs(void **state) {
+    struct broker *broker = house(*state);
+    char running[27];
+    char queued[27];
+    char after[27];
+    submit(*state, broker, "wherry.sleep", "600", running);
+    wait_running(*state, broker, running);
+    submit(*state, broker, "wherry.sleep", "600", queued);
+    program_run(*state, 0, "wherry", "cancel", "--broker", broker->endpoint, running, queued, NULL);
+    struct program *wait = program_run(*state, 7, "wherry", "wait", "--broker", broker->endpoint,
+                                       running, queued, NULL);
+    assert_says(program_stdout(wait), "cancelled");
+    submit(*state, broker, "wherry.echo", "1", after);
+    program_run(*state, 0, "wherry", "wait", "--broker", broker->endpoint, after, NULL);
+}
+
+static void cancel_knows_unknown_and_finished_tasks(void **state) {
+    struct broker *broker = house(*state);
+    char done[27];
+    struct program *unknown =
+        program_run(*state, 3, "wherry", "cancel", "--broker", broker->endpoint, nobody, NULL);
+    assert_says(program_stderr(unknown), nobody);
+    program_run(*state, 2, "wherry", "cancel", "--broker", broker->endpoint, "no-id", NULL);
+    program_run(*state, 2, "wherry", "cancel", "--broker", broker->endpoint, NULL);
+    submit(*state, broker, "wherry.echo", "1", done);
+    program_run(*state, 0, "wherry", "wait", "--broker", broker->endpoint, done, NULL);
+    program_run(*state, 0, "wherry", "cancel", "--broker", broker->endpoint, done, NULL);
+    program_run(*state, 0, "wherry", "wait", "--broker", broker->endpoint, done, NULL);
+}
+
+int main(void) {
+#define SANDBOXED(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)
+    const struct CMUnitTest tests[] = {
+        SANDBOXED(waiting_for_done_tasks_is_exit_0),
+        SANDBOXED(the_exit_code_of_a_wait_is_that_of_the_worst),
+        SANDBOXED(a_wait_whose_time_is_over_is_exit_4),
+        SANDBOXED(a_running_task_is_ended_by_cancel_and_a_queued_one_never_runs),
+        SANDBOXED(cancel_knows_unknown_and_finished_tasks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
