@@ -140,7 +140,9 @@ static int bench_measure(const struct flags *flags, const struct mode *mode, str
         err = wherry_pool_open(connection, NULL, &pool);
     }
     if (err == WHERRY_OK) {
+        cli_interruptible(connection); /* else our folder would stay behind */
         err = mode->run(bench, pool);
+        cli_interruptible(NULL);
     }
     int code = err == WHERRY_OK ? report_print(flags, report(mode, bench))
                                 : cli_fail(mode->name, err, NULL);

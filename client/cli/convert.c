@@ -201,7 +201,9 @@ wherry_err json_to_value(const json_t *json, wherry_value **out) {
 json_t *json_from_argument(const char *text, bool remark) {
     json_error_t error;
     json_t *json = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-    if (json == NULL && remark && *text != '\0' && strchr("[{\"", *text) != NULL) {
+    bool meant = (*text != '\0' && strchr("[{\"", *text) != NULL) ||
+                 json_error_code(&error) == json_error_numeric_overflow;
+    if (json == NULL && remark && meant) {
         fprintf(stderr, "wherry: note: '%s' is no JSON (column %d: %s); sent as a string\n", text,
                 error.column, error.text);
     }

@@ -60,9 +60,10 @@ static int unknown_verb(const char *name) {
 
 /* Negative numbers are arguments, not flags: behind a blank getopt takes them so. The byte before
  * the text says whether the blank is ours. */
-static char *argument_shield(const char *text) {
+static char *argument_shield(const char *text, bool dashed) {
     char *end = NULL;
-    bool number = text[0] == '-' && strchr("0123456789", text[1]) != NULL && text[1] != '\0';
+    bool number =
+        !dashed && text[0] == '-' && strchr("0123456789", text[1]) != NULL && text[1] != '\0';
     if (number) {
         strtod(text, &end);
         number = *end == '\0';
@@ -103,9 +104,11 @@ static int verb_parse(const struct verb *verb, int argc, char **argv) {
 static int verb_run(const struct verb *verb, int argc, char **argv) {
     char **copy = calloc((size_t)argc + 1, sizeof *copy);
     bool whole = copy != NULL;
+    bool dashed = false;
     for (int i = 0; whole && i < argc; i++) {
-        copy[i] = argument_shield(argv[i]);
+        copy[i] = argument_shield(argv[i], dashed);
         whole = copy[i] != NULL;
+        dashed = dashed || strcmp(argv[i], "--") == 0;
     }
     char **order = NULL; /* getopt reorders what it is given */
     if (whole && (order = calloc((size_t)argc + 1, sizeof *order)) != NULL) {

@@ -65,3 +65,9 @@ int outcome_late(wherry_async *async) {
     free(why);
     return CLI_TIMEOUT;
 }
+
+int outcome_interrupted(wherry_async *async) {
+    fprintf(stderr, "wherry: %s: interrupted; it goes on: ask again with `wherry result %s`\n",
+            wherry_async_id(async), wherry_async_id(async));
+    return CLI_FAILED;
+}

@@ -20,5 +20,7 @@ wherry_err outcome_wait(wherry_async *async, int64_t deadline_us, const wherry_v
 
 /* One line on stderr that the task is not done yet, and why; returns CLI_TIMEOUT. */
 int outcome_late(wherry_async *async);
+/* The same after WHERRY_E_INTERRUPTED (cli_interruptible); returns CLI_FAILED. */
+int outcome_interrupted(wherry_async *async);
 
 #endif

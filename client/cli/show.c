@@ -53,8 +53,9 @@ static void status_warn(const json_t *queues) {
     json_t *name;
     json_array_foreach((json_t *)(uintptr_t)queues, i, queue) {
         json_array_foreach(json_object_get(queue, "missing"), j, name) {
-            printf("Queue %s: no worker offers %s\n", text_of(queue, "name"),
-                   json_string_value(name));
+            printf("Queue %s: no worker offers ", text_of(queue, "name"));
+            cli_put(stdout, json_string_value(name));
+            putchar('\n');
         }
     }
 }
@@ -140,7 +141,8 @@ static void pool_functions(const json_t *functions) {
     json_t *name;
     printf("Functions:");
     json_array_foreach((json_t *)(uintptr_t)functions, i, name) {
-        printf(" %s", json_string_value(name));
+        putchar(' ');
+        cli_put(stdout, json_string_value(name));
     }
     puts(json_array_size(functions) == 0 ? " none" : "");
 }

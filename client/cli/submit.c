@@ -96,6 +96,9 @@ static int outcome_print(wherry_async *async, int64_t deadline_us) {
     if (err == WHERRY_E_TIMEOUT) {
         return outcome_late(async);
     }
+    if (err == WHERRY_E_INTERRUPTED) {
+        return outcome_interrupted(async);
+    }
     const char *text = wherry_async_error(async);
     return cli_fail(wherry_async_id(async), err, *text != '\0' ? text : NULL);
 }
@@ -161,7 +164,9 @@ static int submit_run(const struct flags *flags) {
         code = cli_connect(flags, &connection);
     }
     if (code == CLI_DONE) {
+        cli_interruptible(connection);
         code = submit_send(flags, connection, args, kwargs);
+        cli_interruptible(NULL);
     }
     wherry_connection_release(&connection);
     wherry_value_release(&kwargs);
@@ -180,6 +185,7 @@ static int result_run(const struct flags *flags) {
     if (code != CLI_DONE) {
         return code;
     }
+    cli_interruptible(connection);
     wherry_err err = wherry_task_attach(connection, id, &async);
     if (err == WHERRY_OK && flags_given(flags, RESULT_TIMEOUT) &&
         flags_number(flags, RESULT_TIMEOUT) == 0) {
@@ -188,6 +194,7 @@ static int result_run(const struct flags *flags) {
         free(outcome_why(async));
     }
     code = err == WHERRY_OK ? outcome_print(async, deadline_us) : cli_fail(id, err, NULL);
+    cli_interruptible(NULL);
     wherry_async_release(&async);
     wherry_connection_release(&connection);
     return code;

@@ -46,6 +46,9 @@ void table_cell(enum column_kind kind, const json_t *value, char *out, size_t si
     snprintf(out, size, "-");
     if (json_is_string(value) && json_string_length(value) > 0) {
         snprintf(out, size, "%s", json_string_value(value));
+        for (char *at = out; *at != '\0'; at++) { /* nothing that steers a terminal */
+            *at = (unsigned char)*at < ' ' || *at == 0x7f ? '?' : *at;
+        }
     } else if (json_is_boolean(value)) {
         snprintf(out, size, "%s", json_is_true(value) ? "yes" : "no");
     } else if (json_is_number(value) && kind == COLUMN_BYTES) {

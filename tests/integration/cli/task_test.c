@@ -3,6 +3,8 @@
  * `wherry submit` and `wherry result` against a real broker and real worker processes. */
 #include "tests/support/support.h"
 
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct broker *house(struct sandbox *box) {
@@ -31,6 +33,47 @@ static void flags_may_follow_the_arguments_and_negative_numbers_are_arguments(vo
     struct program *done = program_run(*state, 0, "wherry", "submit", "upper", "-3", "x", "--wait",
                                        "--broker", broker->endpoint, NULL);
     assert_string_equal(program_stdout(done), "[-3, \"X\"]\n");
+    done = program_run(*state, 0, "wherry", "submit", "upper", "-05", "-0x1", "--wait", "--broker",
+                       broker->endpoint, NULL);
+    assert_string_equal(program_stdout(done), "[\"-05\", \"-0X1\"]\n"); /* as they were */
+}
+
+static void a_number_beyond_json_is_remarked(void **state) {
+    struct broker *broker = house(*state);
+    struct program *done = program_run(*state, 0, "wherry", "submit", "--broker", broker->endpoint,
+                                       "--wait", "upper", "99999999999999999999", NULL);
+    assert_string_equal(program_stdout(done), "[\"99999999999999999999\"]\n");
+    assert_says(program_stderr(done), "too big integer");
+}
+
+static void what_others_wrote_does_not_steer_the_terminal(void **state) {
+    struct broker *broker = house(*state);
+    program_run(*state, 0, "wherry", "submit", "--broker", broker->endpoint, "a\033[31m", NULL);
+    struct program *status =
+        program_run(*state, 0, "wherry", "status", "--broker", broker->endpoint, NULL);
+    assert_says(program_stdout(status), "no worker offers a?[31m\n");
+    assert_null(strchr(program_stdout(status), '\033'));
+}
+
+static void a_closed_stdout_is_told_and_nothing_else_gets_the_output(void **state) {
+    struct broker *broker = house(*state);
+    char command[256];
+    snprintf(command, sizeof command, "exec \"$WHERRY_BIN\"/wherry status --broker %s >&-",
+             broker->endpoint);
+    struct program *closed = program_run(*state, 1, "/bin/sh", "-c", command, NULL);
+    assert_string_equal(program_stderr(closed),
+                        "wherry: cannot write the output: Bad file descriptor\n");
+}
+
+static void control_c_names_the_task_that_goes_on(void **state) {
+    struct broker *broker = house(*state);
+    const char *const arguments[] = {"submit", "--broker", broker->endpoint,
+                                     "--wait", "nobody",   NULL};
+    struct program *submit = program_start_with(*state, "wherry", arguments, NULL, NULL);
+    program_wait_line(submit, "no worker offers nobody"); /* it waits */
+    program_signal(submit, SIGINT);
+    assert_int_equal(program_wait_exit(submit), -SIGINT);
+    assert_says(program_stderr(submit), "interrupted; it goes on: ask again with `wherry result ");
 }
 
 static void what_is_no_json_is_a_string_and_what_looks_like_it_is_remarked(void **state) {
@@ -144,6 +187,10 @@ int main(void) {
         SANDBOXED(submit_wait_prints_the_result_as_json),
         SANDBOXED(flags_may_follow_the_arguments_and_negative_numbers_are_arguments),
         SANDBOXED(what_is_no_json_is_a_string_and_what_looks_like_it_is_remarked),
+        SANDBOXED(a_number_beyond_json_is_remarked),
+        SANDBOXED(what_others_wrote_does_not_steer_the_terminal),
+        SANDBOXED(a_closed_stdout_is_told_and_nothing_else_gets_the_output),
+        SANDBOXED(control_c_names_the_task_that_goes_on),
         SANDBOXED(submit_prints_an_id_whose_result_any_program_may_ask_for),
         SANDBOXED(a_failing_function_is_exit_1_with_its_cause),
         SANDBOXED(a_result_that_is_not_there_yet_is_exit_4),

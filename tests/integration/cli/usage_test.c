@@ -90,6 +90,17 @@ static void wrong_flags_and_values_are_refused_in_one_line(void **state) {
     }
 }
 
+/* Help asked of help, output that nobody takes. */
+static void help_can_be_asked_in_every_way(void **state) {
+    struct program *help = program_run(*state, 0, "wherry", "help", NULL);
+    struct program *same = program_run(*state, 0, "wherry", "help", "--help", NULL);
+    assert_string_equal(program_stdout(same), program_stdout(help));
+    struct program *full = program_run(*state, 1, "/bin/sh", "-c",
+                                       "exec \"$WHERRY_BIN\"/wherry status --help >/dev/full", NULL);
+    assert_says(full, "cannot write the output");
+    assert_one_line(full);
+}
+
 static void a_malformed_address_is_refused(void **state) {
     struct program *wrong =
         program_run(*state, 2, "wherry", "status", "--broker", "node7:7380", NULL);
@@ -112,6 +123,7 @@ int main(void) {
         SANDBOXED(the_version_is_told),
         SANDBOXED(a_misspelt_verb_is_guessed),
         SANDBOXED(wrong_flags_and_values_are_refused_in_one_line),
+        SANDBOXED(help_can_be_asked_in_every_way),
         SANDBOXED(a_malformed_address_is_refused),
         SANDBOXED(without_a_broker_the_exit_code_says_so),
     };
