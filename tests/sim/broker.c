@@ -105,7 +105,7 @@ static void broker_carry_out_all(struct sim_broker *broker) {
  */
 
 static void broker_check(struct sim_broker *broker) {
-    uint32_t every = broker->sim->config.audit_every;
+    uint32_t every = broker->sim->config.audit_every * (broker->sim->quiet ? 4 : 1);
     if (every != 0 && broker->steps % every == 0) {
         const char *wrong = engine_audit(broker->engine);
         if (wrong != NULL) {
