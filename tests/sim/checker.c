@@ -326,7 +326,11 @@ static bool checker_owes_run(const struct sim_task *task) {
     return taken && !given_up && task->runs_finished == 0;
 }
 
+/* What nobody offers and whose client is gone is ended by the others (application_tidy). */
 static bool checker_open(const struct sim_task *task) {
+    if (task->orphan && task->nowhere) {
+        return !task->cancel_settled;
+    }
     return task->orphan ? checker_owes_run(task) : !task->finished || checker_owes_run(task);
 }
 
