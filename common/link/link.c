@@ -7,9 +7,19 @@
  * finds `asleep` set and writes the eventfd. So a busy link costs its callers no system call at
  * all.
  *
- * Why a thread that owns the socket: a caller's zmq_send() eats the edge of ZMQ_FD that another
- * thread polls for, and open-loop runs then stall for seconds (reference measurements). Why no
- * spinning: it displaces libzmq's own thread and costs more than it saves. */
+ * ZMQ_FD is polled as it is, because zmq_poll() asks the kernel twice for each socket and sleep. It
+ * tells edges: a receive that finds nothing arms it, and any later send may take the edge up again.
+ * So what touched the socket since is remembered (socket.c), and asked about before a sleep.
+ *
+ * Driving. Whoever holds `turn` drives: it alone touches the socket. A caller that drives is woken
+ * by the socket itself, with no other thread in between. The I/O thread looks each millisecond
+ * whether the caller is away and was away the last time, too; then it takes the turn, and gives it
+ * back when `wanted`. When the caller drives without an end and nothing happens, the thread rests
+ * until it is rung. An edge is never lost with the turn: everybody begins with a receive.
+ *
+ * Why one driver at a time: a caller's zmq_send() eats the edge of ZMQ_FD that another thread polls
+ * for, and open-loop runs then stall for seconds (reference measurements). Why no spinning: it
+ * displaces libzmq's own thread and costs more than it saves. */
 #include "common/link/link.h"
 
 #include "common/check.h"
@@ -19,6 +29,7 @@
 #include "common/link/socket.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -31,6 +42,8 @@ enum {
     LINK_TURN_MESSAGES = 64,      /* received before sending gets its turn */
     LINK_ROOM_FOR_BODY = 1 << 20, /* frame 0 beside a payload of the largest size */
     LINK_LOST_DELAY_US = 20000,   /* a lost connection is opened anew after this */
+    LINK_AWAY_MS = 1,             /* a caller that is away longer has its link driven for it */
+    LINK_CALM_LOOKS = 20,         /* with nothing new: the I/O thread rests */
 };
 
 struct link {
@@ -46,12 +59,31 @@ struct link {
     int linger_ms;
     atomic_bool asleep;
     atomic_bool stopping;
-    bool sent;      /* I/O thread: since the last collect began */
-    bool reopening; /* I/O thread: no socket until reopen_at_us */
+    pthread_mutex_t turn; /* its holder drives */
+    atomic_bool wanted;   /* the caller waits for the turn */
+    atomic_uint visits;   /* of the caller, twice: odd while it drives */
+    atomic_bool resting;  /* the I/O thread sleeps until rest_fd is written */
+    int rest_fd;
+    bool started;   /* driver: the first connection was told of */
+    bool sent;      /* driver: since the last collect began */
+    bool reopening; /* driver: no socket until reopen_at_us */
     int64_t reopen_at_us;
 };
 
-/* ---- the I/O thread ------------------------------------------------------------------------- */
+static void link_ring(int fd) {
+    uint64_t one = 1;
+    ssize_t written = write(fd, &one, sizeof one);
+    (void)written; /* EAGAIN: the counter is at its top, the thread is woken already */
+}
+
+static void link_ring_read(int fd) {
+    uint64_t count;
+    if (read(fd, &count, sizeof count) < 0) {
+        CHECK(errno == EAGAIN || errno == EINTR);
+    }
+}
+
+/* ---- a turn --------------------------------------------------------------------------------- */
 
 static void link_start(struct link *link) {
     link->ops.opened(link->context, link);
@@ -101,47 +133,44 @@ static long link_poll_ms(const struct link *link, int64_t wake_us, int64_t now_u
     return wait_us <= 0 ? 0 : (long)((wait_us + 999) / 1000);
 }
 
-static void link_read_wake(struct link *link) {
-    uint64_t count;
-    if (read(link->wake_fd, &count, sizeof count) < 0) {
-        CHECK(errno == EAGAIN || errno == EINTR);
+/* Sleeps until the socket, a caller or the owner's descriptor has something, or for timeout_ms. */
+static void link_poll(struct link *link, long timeout_ms) {
+    enum { WAKE, EXTRA, SOCKET, MONITOR, COUNT }; /* poll() passes over a descriptor of −1 */
+    struct link_socket *socket = &link->socket;
+    struct pollfd items[COUNT] = {
+        [WAKE] = {link->wake_fd, POLLIN, 0},
+        [EXTRA] = {link->options.extra_fd, POLLIN, 0},
+        [SOCKET] = {socket->zmq != NULL ? socket->fd : -1, POLLIN, 0},
+        [MONITOR] = {socket->monitor != NULL ? socket->monitor_fd : -1, POLLIN, 0},
+    };
+    if (poll(items, COUNT, (int)timeout_ms) <= 0) {
+        return;
+    }
+    if (items[WAKE].revents != 0) {
+        link_ring_read(link->wake_fd);
+    }
+    if (items[EXTRA].revents != 0) {
+        link->options.extra(link->context, link);
+    }
+    if (items[MONITOR].revents != 0 && link_socket_lost(socket)) {
+        link_reopen(link, LINK_LOST_DELAY_US);
     }
 }
 
-static void link_poll(struct link *link, long timeout_ms) {
-    struct link_socket *socket = &link->socket;
-    zmq_pollitem_t items[4];
-    int count = 0;
-    items[count++] = (zmq_pollitem_t){NULL, link->wake_fd, ZMQ_POLLIN, 0};
-    int extra = -1;
-    if (link->options.extra_fd >= 0) {
-        extra = count;
-        items[count++] = (zmq_pollitem_t){NULL, link->options.extra_fd, ZMQ_POLLIN, 0};
+static void link_sleep(struct link *link, long timeout_ms) {
+    if (timeout_ms != 0 && !link_socket_may_sleep(&link->socket)) {
+        timeout_ms = 0;
     }
-    if (socket->zmq != NULL) {
-        short events = (short)(ZMQ_POLLIN | (socket->held_count > 0 ? ZMQ_POLLOUT : 0));
-        items[count++] = (zmq_pollitem_t){socket->zmq, 0, events, 0};
-    }
-    if (socket->monitor != NULL) {
-        items[count++] = (zmq_pollitem_t){socket->monitor, 0, ZMQ_POLLIN, 0};
-    }
-    if (zmq_poll(items, count, timeout_ms) <= 0) {
-        return;
-    }
-    if (items[0].revents != 0) {
-        link_read_wake(link);
-    }
-    if (extra >= 0 && items[extra].revents != 0) {
-        link->options.extra(link->context, link);
-    }
-    if (link_socket_lost(socket)) {
-        link_reopen(link, LINK_LOST_DELAY_US);
-    }
+    link_poll(link, timeout_ms);
 }
 
 /* One turn: receive, tell the time, send; sleep only when there is nothing to do. What was sent may
  * have set a deadline, so that tick is asked again before any sleep. */
 static void link_turn(struct link *link) {
+    if (!link->started) { /* by whoever drives first */
+        link->started = true;
+        link_start(link);
+    }
     bool some = link_drain(link);
     int64_t now_us = clock_mono_us();
     int64_t wake_us = link->ops.tick(link->context, link, now_us);
@@ -155,20 +184,96 @@ static void link_turn(struct link *link) {
     atomic_store(&link->asleep, true);
     link_collect(link);
     if (!link->sent && !atomic_load(&link->stopping)) {
-        link_poll(link, link_poll_ms(link, wake_us, now_us));
+        link_sleep(link, link_poll_ms(link, wake_us, now_us));
     }
     atomic_store(&link->asleep, false);
 }
 
+/* ---- the I/O thread ------------------------------------------------------------------------- */
+
+/* Drives until the caller wants to. */
+static void link_serve(struct link *link) {
+    pthread_mutex_lock(&link->turn);
+    while (!atomic_load(&link->stopping) && !atomic_load(&link->wanted)) {
+        link_turn(link);
+    }
+    pthread_mutex_unlock(&link->turn);
+}
+
+/* A look at the caller after a while, or after its next visit if the last looks were all the same.
+ */
+static unsigned link_look(struct link *link, unsigned seen, unsigned calm) {
+    bool rest = calm >= LINK_CALM_LOOKS;
+    atomic_store(&link->resting, rest);
+    rest = rest && atomic_load(&link->visits) == seen && !atomic_load(&link->stopping);
+    struct pollfd item = {link->rest_fd, POLLIN, 0};
+    if (poll(&item, 1, rest ? -1 : LINK_AWAY_MS) > 0) {
+        link_ring_read(link->rest_fd);
+    }
+    return atomic_load(&link->visits);
+}
+
+/* Returns when the caller has been away for a while. */
+static void link_rest(struct link *link) {
+    unsigned calm = 0;
+    unsigned seen = atomic_load(&link->visits);
+    while (!atomic_load(&link->stopping)) {
+        unsigned now = link_look(link, seen, calm);
+        if (now == seen && now % 2 == 0) {
+            break;
+        }
+        calm = now == seen ? calm + 1 : 0;
+        seen = now;
+    }
+    atomic_store(&link->resting, false);
+}
+
 static void *link_run(void *argument) {
     struct link *link = argument;
-    link_start(link);
     while (!atomic_load(&link->stopping)) {
-        link_turn(link);
+        link_serve(link);
+        link_rest(link);
     }
     link_collect(link);
     link_socket_close(&link->socket, link->linger_ms);
     return NULL;
+}
+
+/* ---- a caller that drives ------------------------------------------------------------------- */
+
+static void link_enter(struct link *link) {
+    if (pthread_mutex_trylock(&link->turn) != 0) {
+        atomic_store(&link->wanted, true);
+        link_ring(link->wake_fd);
+        pthread_mutex_lock(&link->turn);
+        atomic_store(&link->wanted, false);
+    }
+    atomic_fetch_add(&link->visits, 1);
+}
+
+static void link_leave(struct link *link) {
+    atomic_fetch_add(&link->visits, 1);
+    pthread_mutex_unlock(&link->turn);
+    if (atomic_load(&link->resting) && atomic_exchange(&link->resting, false)) {
+        link_ring(link->rest_fd);
+    }
+}
+
+void link_drive(struct link *link, bool (*enough)(void *context)) {
+    link_enter(link);
+    while (!enough(link->context)) { /* asked first: the I/O thread may have received it */
+        link_turn(link);
+    }
+    link_leave(link);
+}
+
+void link_pass(struct link *link, bool receive) {
+    link_enter(link);
+    link_collect(link);
+    if (receive) {
+        link_drain(link);
+    }
+    link_leave(link);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -177,6 +282,10 @@ static void link_free(struct link *link) {
     if (link->wake_fd >= 0) {
         close(link->wake_fd);
     }
+    if (link->rest_fd >= 0) {
+        close(link->rest_fd);
+    }
+    pthread_mutex_destroy(&link->turn);
     addresses_fini(&link->addresses);
     free(link);
 }
@@ -195,8 +304,9 @@ static wherry_err link_prepare(struct link *link, const char *addresses) {
         return err;
     }
     link->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    link->rest_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     link->zmq_context = zmq_ctx_new();
-    if (link->wake_fd < 0 || link->zmq_context == NULL) {
+    if (link->wake_fd < 0 || link->rest_fd < 0 || link->zmq_context == NULL) {
         return err_set(WHERRY_E_SYSTEM, "link: %s", strerror(errno));
     }
     return link_socket_open(&link->socket, link->zmq_context, link->addresses.items[0], 0);
@@ -226,6 +336,8 @@ wherry_err link_open(const char *addresses, const struct link_options *options,
     link->context = context;
     link->options = *options;
     link->wake_fd = -1;
+    link->rest_fd = -1;
+    pthread_mutex_init(&link->turn, NULL);
     link->socket.message_max = (int64_t)options->payload_max + LINK_ROOM_FOR_BODY;
     /* libzmq's threads and ours inherit a full mask: signals are the program's. */
     sigset_t all;
@@ -246,8 +358,8 @@ void link_stop(struct link *link, int linger_ms) {
     }
     link->linger_ms = linger_ms;
     atomic_store(&link->stopping, true);
-    uint64_t one = 1;
-    CHECK(write(link->wake_fd, &one, sizeof one) == (ssize_t)sizeof one);
+    link_ring(link->wake_fd);
+    link_ring(link->rest_fd);
     pthread_join(link->thread, NULL);
     while (zmq_ctx_term(link->zmq_context) != 0 && errno == EINTR) {
     }
@@ -274,10 +386,8 @@ void link_abandon(struct link **link) {
 
 void link_wake(struct link *link) {
     if (atomic_load(&link->asleep) && atomic_exchange(&link->asleep, false)) {
-        uint64_t one = 1;
         int kept = errno; /* also called from signal handlers */
-        ssize_t written = write(link->wake_fd, &one, sizeof one);
-        (void)written; /* EAGAIN: the counter is at its top, the thread is woken already */
+        link_ring(link->wake_fd);
         errno = kept;
     }
 }

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * Link: one DEALER, one I/O thread. The socket side of client connections, worker children and
- * supervisors. Transport only: what is said stands in the pure session logic above it.
+ * Link: one DEALER, one I/O thread, or a caller that drives in its place. The socket side of client
+ * connections, worker children and supervisors. Transport only: what is said stands in the pure
+ * session logic above it.
  *
  *     callers ── encode under their own short mutex ──> open buffer
- *        └── link_wake() only if the buffer was empty and the thread sleeps
- *     I/O thread: loop { ops.collect: swap buffers, link_send(); drain input: ops.received;
+ *        └── link_wake() only if the buffer was empty and the driver sleeps
+ *     driver: loop { ops.collect: swap buffers, link_send(); drain input: ops.received;
  *     ops.tick }
  *
- * The I/O thread alone owns the socket (a shared ZMQ_FD loses wake-ups, docs/architecture.md).
- * Plain libzmq, a private context; the thread blocks all signals.
+ * One thread at a time drives, and it alone touches the socket (a shared ZMQ_FD loses wake-ups,
+ * docs/architecture.md): the I/O thread, or a caller in link_drive() and link_pass(), which saves it
+ * two hand-overs a message. "Driver" below is whoever does. A caller that stays away for a
+ * millisecond has its link driven by the I/O thread until it comes back.
+ *
+ * Plain libzmq, a private context; the I/O thread blocks all signals.
  *
  * Every reopening makes a new socket with a fresh routing id, linger 0; several addresses are tried
  * in turn. libzmq does not report a lost connection without draft calls: silence is judged by the
@@ -21,7 +26,7 @@
 
 struct link;
 
-struct link_ops { /* all run on the I/O thread, one at a time */
+struct link_ops { /* all run on the driver, one at a time */
     /* A new socket: say hello. Called first after link_open and after each link_reopen. */
     void (*opened)(void *context, struct link *link);
     void (*received)(void *context, struct link *link, const struct wire_message *message);
@@ -42,15 +47,21 @@ struct link_options {
 wherry_err link_open(const char *addresses, const struct link_options *options,
                      const struct link_ops *ops, void *context, struct link **out);
 
-/* Any thread: see that collect runs soon. One eventfd write, and only if the I/O thread sleeps. */
+/* Any thread: see that collect runs soon. One eventfd write, and only if the driver sleeps. */
 void link_wake(struct link *link);
 
-/* I/O thread only. Takes the message: body is copied or moved, parts are sent in place. Never
+/* One caller, not inside an op: turns, with their sleeps, until enough(context). */
+void link_drive(struct link *link, bool (*enough)(void *context));
+
+/* The same caller: collect, then perhaps receive what is there; no sleep. */
+void link_pass(struct link *link, bool receive);
+
+/* Driver only. Takes the message: body is copied or moved, parts are sent in place. Never
  * blocks; false: the high-water mark is reached, nothing was taken; try again in a later
  * collect. */
 bool link_send(struct link *link, struct wire_out *message);
 
-/* I/O thread only: whether link_send would take a message now. */
+/* Driver only: whether link_send would take a message now. */
 bool link_ready(struct link *link);
 
 /* As link_send, with frame 0 lent instead of taken from message->body, which must be empty. */
@@ -62,11 +73,11 @@ bool link_send_lent(struct link *link, const struct wire_part *body, struct wire
  * release. */
 bool link_take(struct link *link, int frame, struct wire_part *out);
 
-/* I/O thread only: drop the connection and open a new one after `delay_us` (≥ 0) at the next
+/* Driver only: drop the connection and open a new one after `delay_us` (≥ 0) at the next
  * address. While that is under way another call changes nothing. */
 void link_reopen(struct link *link, int64_t delay_us);
 
-/* Any thread but the I/O thread: joins it and closes the socket; what was sent gets `linger_ms` to
+/* Any thread but the driver: joins it and closes the socket; what was sent gets `linger_ms` to
  * leave. */
 void link_close(struct link **link, int linger_ms);
 

@@ -59,6 +59,12 @@ static bool link_socket_options(struct link_socket *socket, const char *address,
            link_socket_set(zmq, ZMQ_IPV6, strchr(address, '[') != NULL);
 }
 
+static int link_socket_fd(void *zmq) {
+    int fd = -1;
+    size_t size = sizeof fd;
+    return zmq_getsockopt(zmq, ZMQ_FD, &fd, &size) == 0 ? fd : -1;
+}
+
 static void link_socket_watch(struct link_socket *socket, void *zmq_context) {
     char place[64];
     snprintf(place, sizeof place, "inproc://link-%p", socket->zmq);
@@ -73,7 +79,10 @@ static void link_socket_watch(struct link_socket *socket, void *zmq_context) {
     if (zmq_connect(socket->monitor, place) != 0) {
         zmq_close(socket->monitor);
         socket->monitor = NULL;
+        return;
     }
+    socket->monitor_fd = link_socket_fd(socket->monitor);
+    link_socket_lost(socket); /* nothing yet; the first look arms the descriptor */
 }
 
 wherry_err link_socket_open(struct link_socket *socket, void *zmq_context, const char *address,
@@ -89,6 +98,8 @@ wherry_err link_socket_open(struct link_socket *socket, void *zmq_context, const
     if (zmq_connect(socket->zmq, address) != 0) {
         return link_socket_fail(socket, address);
     }
+    socket->fd = link_socket_fd(socket->zmq);
+    socket->touched = true;
     return WHERRY_OK;
 }
 
@@ -187,6 +198,7 @@ static void link_socket_fill(struct link_socket *socket, const struct wire_part 
 }
 
 bool link_socket_flush(struct link_socket *socket) {
+    socket->touched = socket->touched || socket->held_count > 0;
     while (socket->held_sent < socket->held_count) {
         bool last = socket->held_sent + 1 == socket->held_count;
         int flags = ZMQ_DONTWAIT | (last ? 0 : ZMQ_SNDMORE);
@@ -232,6 +244,7 @@ static bool link_socket_frame(struct link_socket *socket, bool *more) {
     } while (size < 0 && errno == EINTR);
     if (size < 0) {
         zmq_msg_close(frame);
+        socket->touched = false;
         return false;
     }
     *more = zmq_msg_more(frame) != 0;
@@ -286,6 +299,22 @@ bool link_socket_take(struct link_socket *socket, int frame, struct wire_part *o
     *out = (struct wire_part){zmq_msg_data(moved), zmq_msg_size(moved), link_socket_release_frame,
                               moved};
     return true;
+}
+
+/* A send takes up what the descriptor had to tell, so after one we have to ask; an interrupted
+ * question is asked again. */
+bool link_socket_may_sleep(struct link_socket *socket) {
+    if (socket->zmq == NULL || !socket->touched) {
+        return true;
+    }
+    int events = 0;
+    size_t size = sizeof events;
+    if (zmq_getsockopt(socket->zmq, ZMQ_EVENTS, &events, &size) != 0) {
+        return false;
+    }
+    bool writable = socket->held_count > 0 && (events & ZMQ_POLLOUT) != 0;
+    socket->touched = writable || (events & ZMQ_POLLIN) != 0;
+    return !socket->touched;
 }
 
 /* ---- the connection's loss ------------------------------------------------------------------ */

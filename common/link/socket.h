@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The link's DEALER and its frames: one connection to one address, thrown away and made anew. Only
- * the I/O thread touches it after link_open. */
+ * the link's driver touches it after link_open. */
 #ifndef WHERRY_LINK_SOCKET_H
 #define WHERRY_LINK_SOCKET_H
 
@@ -12,6 +12,9 @@
 struct link_socket {
     void *zmq;     /* NULL: none at the moment */
     void *monitor; /* tells when the connection was lost; NULL: none */
+    int fd;         /* ZMQ_FD of each: readable when something may have happened */
+    int monitor_fd;
+    bool touched; /* since the last receive that found nothing */
     int64_t message_max;
     zmq_msg_t held[WIRE_FRAMES_MAX]; /* a message that met the high-water mark */
     size_t held_count;
@@ -39,6 +42,9 @@ bool link_socket_receive(struct link_socket *socket);
 void link_socket_received_clear(struct link_socket *socket);
 /* Moves a received frame out. */
 bool link_socket_take(struct link_socket *socket, int frame, struct wire_part *out);
+
+/* Nothing is waiting that `fd` would not tell of. */
+bool link_socket_may_sleep(struct link_socket *socket);
 
 /* True once for each loss of the connection. */
 bool link_socket_lost(struct link_socket *socket);

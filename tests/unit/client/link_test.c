@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The link against a raw ROUTER in this process: sending, waking, large parts, loss, reopening. */
+ * The link against a raw ROUTER in this process: sending, waking, large parts, loss, reopening, and
+ * a caller that drives. */
 #include "common/link/link.h"
 
 #include "common/clock.h"
@@ -35,6 +36,8 @@ struct world {
     size_t large_size;
     int opened;
     int received;
+    int received_wanted;
+    pthread_t receiver; /* of the last */
     char last[TEXT_SIZE];
     size_t last_frame_size;
     struct wire_part taken;
@@ -72,6 +75,7 @@ static void on_received(void *context, struct link *link, const struct wire_mess
     struct world *world = context;
     pthread_mutex_lock(&world->mutex);
     world->received++;
+    world->receiver = pthread_self();
     snprintf(world->last, TEXT_SIZE, "%.*s", (int)message->frames[0].size,
              (const char *)message->frames[0].data);
     if (message->count > 1) {
@@ -329,6 +333,74 @@ static void closing_sends_what_still_waits(void **state) {
     assert_string_equal(text, "goodbye");
 }
 
+static bool world_enough(void *context) {
+    struct world *world = context;
+    pthread_mutex_lock(&world->mutex);
+    bool enough = world->received >= world->received_wanted;
+    pthread_mutex_unlock(&world->mutex);
+    return enough;
+}
+
+static void world_drive(struct world *world, const struct router_frame *peer) {
+    world->received_wanted = world->received + 1;
+    router_send(world, peer, "answer", 0);
+    link_drive(world->link, world_enough);
+}
+
+static void a_caller_that_drives_receives_and_sends_by_itself(void **state) {
+    struct world *world = *state;
+    struct router_frame peer;
+    char text[TEXT_SIZE];
+    router_receive(world, &peer, text);
+    world_drive(world, &peer); /* takes the turn, as the I/O thread may have it */
+    for (int i = 0; i < 300; i++) {
+        world_drive(world, &peer);
+        world_set(world, world->waiting, "result");
+        link_pass(world->link, i % 2 == 0);
+        router_receive(world, &peer, text);
+        assert_string_equal(text, "result");
+    }
+    assert_int_equal(world->received, 301);
+}
+
+static void a_caller_that_is_away_has_its_link_driven_until_it_comes_back(void **state) {
+    struct world *world = *state;
+    struct router_frame peer;
+    char text[TEXT_SIZE];
+    router_receive(world, &peer, text);
+    for (int i = 0; i < 20; i++) {
+        world_drive(world, &peer);
+        router_send(world, &peer, "while away", 0);
+        world_wait(world, &world->received, 2 * i + 2);
+        assert_false(pthread_equal(world->receiver, pthread_self()));
+    }
+}
+
+static void *send_after_a_rest(void *context) {
+    struct world *world = context;
+    struct router_frame peer;
+    char text[TEXT_SIZE];
+    router_receive(world, &peer, text);
+    poll(NULL, 0, 100); /* long enough for the I/O thread to stop looking */
+    router_send(world, &peer, "late", 0);
+    return NULL;
+}
+
+static void a_resting_thread_is_there_again_when_the_caller_goes_away(void **state) {
+    struct world *world = *state;
+    pthread_t sender;
+    world->received_wanted = 1;
+    assert_int_equal(pthread_create(&sender, NULL, send_after_a_rest, world), 0);
+    link_drive(world->link, world_enough);
+    pthread_join(sender, NULL);
+    assert_true(pthread_equal(world->receiver, pthread_self()));
+    pthread_mutex_lock(&world->mutex);
+    world->reopen_asked = true; /* who but the I/O thread would do it now */
+    pthread_mutex_unlock(&world->mutex);
+    link_wake(world->link);
+    world_wait(world, &world->opened, 2);
+}
+
 static void malformed_addresses_are_refused_in_words(void **state) {
     (void)state;
     static const char *const bad[] = {"",           "tcp://",         "tcp://host",
@@ -365,6 +437,9 @@ int main(void) {
         IN_WORLD(reopening_makes_a_connection_with_another_routing_id),
         IN_WORLD(a_lost_connection_is_noticed_at_once_and_opened_anew),
         IN_WORLD(closing_sends_what_still_waits),
+        IN_WORLD(a_caller_that_drives_receives_and_sends_by_itself),
+        IN_WORLD(a_caller_that_is_away_has_its_link_driven_until_it_comes_back),
+        IN_WORLD(a_resting_thread_is_there_again_when_the_caller_goes_away),
         cmocka_unit_test(malformed_addresses_are_refused_in_words),
         cmocka_unit_test(several_addresses_are_taken_apart),
     };
