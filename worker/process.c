@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * A worker process. The function runs on the main thread, so that signals, stack size and
- * thread-local things are what its author expects; all that talks runs on the link's thread, which
- * blocks all signals.
+ * thread-local things are what its author expects. Between functions the main thread drives the
+ * link itself: a lone task costs no hand-over to another thread and none back. The link's thread,
+ * which blocks all signals, talks while a function lasts longer than a millisecond.
  *
  * The hot loop holds the mutex once a task (finish the last, start the next) and reads the clock
  * once a *stride*: as many tasks as should take 25 us, by the experience of the last stride; and
@@ -36,26 +37,26 @@ enum {
 
 struct process {
     pthread_mutex_t mutex;
-    pthread_cond_t work;
-    bool waiting;      /* the main thread sleeps until there is work */
+    bool waiting;      /* the main thread drives the link until there is work */
     uint64_t finished; /* tasks */
     struct child *child;
     struct runner runner;
     struct link *link;
     int event_fd;
-    /* I/O thread: */
+    /* driver: */
     struct wire_out out;
     bool out_kept; /* the link took it not yet */
     bool reopening;
     uint64_t finished_seen;
     /* main thread: */
+    struct child_task task;
     uint32_t stride;
     uint32_t stride_left;
     int64_t stride_at_us;
     int64_t flushed_at_us;
 };
 
-/* ---- the link's thread ---------------------------------------------------------------------- */
+/* ---- driving the link ----------------------------------------------------------------------- */
 
 /* The link did not take it, and its connection is gone: the results in it are said again by the
  * hello. */
@@ -96,11 +97,7 @@ static void process_received(void *context, struct link *link, const struct wire
     int64_t now_us = clock_mono_us();
     pthread_mutex_lock(&process->mutex);
     child_input_parts(process->child, message, parts, now_us);
-    bool wake = process->waiting && child_has_more(process->child);
     pthread_mutex_unlock(&process->mutex);
-    if (wake) {
-        pthread_cond_signal(&process->work);
-    }
 }
 
 static void process_reopen_if_wanted(struct process *process, struct link *link) {
@@ -216,31 +213,37 @@ static void process_hand_in(struct process *process, uint32_t number, uint32_t s
     process->finished++;
 }
 
-/* Holds the mutex; returns with it held and a started task. */
-static void process_wait(struct process *process, struct child_task *task) {
-    if (child_start(process->child, task)) {
-        return;
-    }
-    do {
-        process->waiting = true;
-        pthread_cond_wait(&process->work, &process->mutex);
-        process->waiting = false;
-    } while (!child_start(process->child, task));
-    process_begin(process);
+/* Whether a task was started. */
+static bool process_start_task(void *context) {
+    struct process *process = context;
+    pthread_mutex_lock(&process->mutex);
+    bool started = child_start(process->child, &process->task);
+    process->waiting = !started;
+    pthread_mutex_unlock(&process->mutex);
+    return started;
+}
+
+/* Whether its result should leave now. */
+static bool process_end_task(struct process *process, uint32_t status, bool *more) {
+    pthread_mutex_lock(&process->mutex);
+    process_hand_in(process, process->task.number, status, process_measure(process));
+    bool flush = process_should_flush(process);
+    *more = child_has_more(process->child);
+    pthread_mutex_unlock(&process->mutex);
+    return flush;
 }
 
 _Noreturn static void process_loop(struct process *process) {
-    struct child_task task;
+    bool more;
     process_begin(process);
-    pthread_mutex_lock(&process->mutex);
     for (;;) {
-        process_wait(process, &task);
-        pthread_mutex_unlock(&process->mutex);
-        uint32_t status = runner_run(&process->runner, &task);
-        pthread_mutex_lock(&process->mutex);
-        process_hand_in(process, task.number, status, process_measure(process));
-        if (process_should_flush(process)) {
-            link_wake(process->link);
+        if (!process_start_task(process)) {
+            link_drive(process->link, process_start_task);
+            process_begin(process);
+        }
+        uint32_t status = runner_run(&process->runner, &process->task);
+        if (process_end_task(process, status, &more)) {
+            link_pass(process->link, more);
         }
     }
 }
@@ -323,7 +326,6 @@ static void process_open(struct process *process, const struct process_start *st
     process->child = child_create(&config);
     process->event_fd = start->event_fd;
     pthread_mutex_init(&process->mutex, NULL);
-    pthread_cond_init(&process->work, NULL);
     wire_out_init(&process->out);
     runner_init(&process->runner, start->registry, span_of_text(host), process_cancelled, process);
     struct link_options options = {
