@@ -19,7 +19,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, EXIT_UNUSABLE = 5, LINGER_MS = 1000 };
+enum { EXIT_USAGE = 2, EXIT_UNUSABLE = 5, LINGER_MS = 1000, FILES_MIN = 64 };
 
 struct house {
     struct options options;
@@ -34,13 +34,20 @@ struct house {
     struct effects effects; /* of the time before the loop */
 };
 
-/* Each peer is a descriptor; the soft limit of 1,024 is there for programs that use select(). */
-static void raise_file_limit(void) {
+/* Each peer is a descriptor; the soft limit of 1,024 is there for programs that use select(). False:
+ * too few even to start, where libzmq would abort. */
+static bool raise_file_limit(void) {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return true;
     }
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < FILES_MIN) {
+        fprintf(stderr, "wherry-broker: %llu open files are too few, %d are the least; raise the "
+                        "limit (ulimit -n)\n", (unsigned long long)limit.rlim_cur, FILES_MIN);
+    }
+    return limit.rlim_cur >= FILES_MIN;
 }
 
 static void engine_open(struct house *house) {
@@ -130,7 +137,9 @@ int main(int argc, char **argv) {
     if (outcome != FLAGS_GO) {
         return outcome == FLAGS_SHOWN ? 0 : EXIT_USAGE;
     }
-    raise_file_limit();
+    if (!raise_file_limit()) {
+        return EXIT_UNUSABLE;
+    }
     loop_block_signals();
     effects_init(&house.effects);
     int exit_code = EXIT_UNUSABLE;

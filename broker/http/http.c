@@ -203,7 +203,10 @@ wherry_err http_open(const char *address, struct http **out) {
     struct http *http = calloc(1, sizeof *http);
     CHECK(http != NULL);
     http->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    CHECK(http->wake_fd >= 0);
+    if (http->wake_fd < 0) {
+        free(http);
+        return err_set(WHERRY_E_SYSTEM, "cannot serve HTTP on %s: %s", address, strerror(errno));
+    }
     pthread_mutex_init(&http->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

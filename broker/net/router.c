@@ -2,13 +2,18 @@
  *
  * The ROUTER socket; see router.h. Plain libzmq: the traps that decide its options were measured.
  *
- *   MANDATORY 1     an unroutable message is EHOSTUNREACH, not silence: our notice of a closed
- *   connection HANDOVER 0      else a second peer with the same routing id takes over the first
- *   one's traffic MAXMSGSIZE      before bind: a 9-byte frame header may claim 8 GiB, and libzmq
- *   reserves it at once HEARTBEAT_*     a host that lost its network is noticed by libzmq too;
- *   sessions have beats of their own HANDSHAKE_IVL   a stranger that connects and says nothing
- *   holds a descriptor for 3 s, not 30 HWM             counts messages, not bytes; bytes are
- *   bounded by credit and by the routes' queues
+ * - MANDATORY 1: an unroutable message is EHOSTUNREACH, not silence: our notice of a closed
+ *   connection.
+ * - HANDOVER 0: else a second peer with the same routing id takes over the first one's traffic.
+ * - MAXMSGSIZE, before bind: a 9-byte frame header may claim 8 GiB, and libzmq reserves it at once.
+ * - HEARTBEAT_*: a host that lost its network is noticed by libzmq, too; sessions have beats of
+ *   their own.
+ * - HANDSHAKE_IVL: a stranger that connects and says nothing holds a descriptor for 3 s, not 30.
+ * - HWM: counts messages, not bytes; bytes are bounded by credit and by the routes' queues.
+ *
+ * What libzmq cannot bound: a message of many frames that never ends. It counts whole messages, so
+ * such a peer's frames pile up inside it until the peer goes. Whoever may connect may do that: one
+ * more reason why an endpoint beyond this machine is refused without --insecure.
  *
  * The body of a large batch is moved into its message and freed by libzmq's thread; a small one is
  * copied, because a malloc and a free across threads cost more than 8 KiB of memcpy. */
@@ -110,8 +115,13 @@ wherry_err router_open(const struct router_config *config, struct router **out) 
     CHECK(router != NULL);
     router->listeners = calloc(config->endpoint_count + 1, sizeof *router->listeners);
     router->context = zmq_ctx_new();
+    CHECK(router->listeners != NULL && router->context != NULL);
     router->socket = zmq_socket(router->context, ZMQ_ROUTER);
-    CHECK(router->listeners != NULL && router->socket != NULL);
+    if (router->socket == NULL) {
+        wherry_err err = err_set(WHERRY_E_SYSTEM, "no socket: %s", zmq_strerror(errno));
+        router_close(&router, 0);
+        return err;
+    }
     routes_init(&router->routes);
     router->route_bytes_max =
         config->route_bytes_max != 0 ? config->route_bytes_max : BOUND_ROUTE_BYTES;
@@ -147,8 +157,10 @@ void router_close(struct router **router_at, int linger_ms) {
     }
     frames_close(router);
     routes_fini(&router->routes);
-    option_set(router->socket, ZMQ_LINGER, linger_ms);
-    zmq_close(router->socket);
+    if (router->socket != NULL) {
+        option_set(router->socket, ZMQ_LINGER, linger_ms);
+        zmq_close(router->socket);
+    }
     while (zmq_ctx_term(router->context) != 0 && errno == EINTR) {
     }
     for (size_t i = 0; i < router->listener_count; i++) {

@@ -56,6 +56,20 @@ static void wrong_flags_end_with_2_and_one_line(void **state) {
     }
 }
 
+static void too_few_descriptors_end_with_5_and_one_line(void **state) {
+    struct sandbox *box = *state;
+    const char *endpoint = sandbox_endpoint(box, "few");
+    for (int few = 6; few <= 63; few += 19) {
+        char command[512];
+        snprintf(command, sizeof command,
+                 "ulimit -n %d && exec \"$WHERRY_BIN\"/wherry-broker --http 127.0.0.1:0 --listen %s",
+                 few, endpoint);
+        struct program *program = program_run(box, 5, "/bin/sh", "-c", command, NULL);
+        assert_int_equal(count_lines(program_stderr(program)), 1);
+        assert_non_null(strstr(program_stderr(program), "ulimit -n"));
+    }
+}
+
 static void help_and_version_end_with_0(void **state) {
     struct program *help = program_run(*state, 0, "wherry-broker", "--help", NULL);
     assert_non_null(strstr(program_stdout(help), "Examples:"));
@@ -181,6 +195,7 @@ static void the_service_manager_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         BOX_TEST(wrong_flags_end_with_2_and_one_line),
+        BOX_TEST(too_few_descriptors_end_with_5_and_one_line),
         BOX_TEST(help_and_version_end_with_0),
         BOX_TEST(a_memory_store_is_said_loudly),
         BOX_TEST(health_readiness_and_metrics_answer),
