@@ -288,8 +288,9 @@ void checker_answered(struct sim_checker *checker, const struct sim_call *call) 
         return;
     }
     task->cancel_acked = task->cancel_acked || call->err == WHERRY_OK;
-    bool gone =
-        call->err == WHERRY_OK || call->err == WHERRY_E_UNKNOWN || call->err == WHERRY_E_EXPIRED;
+    bool gone = call->err == WHERRY_OK || call->err == WHERRY_E_UNKNOWN ||
+                call->err == WHERRY_E_EXPIRED || call->err == WHERRY_E_CANCELLED ||
+                checker_refuses(call->err);
     /* One whose client lives ends there; it is asked for until then. */
     task->cancel_settled =
         task->cancel_settled || (gone && sim_is_calm(checker->sim) && task->orphan);
@@ -329,7 +330,7 @@ static bool checker_owes_run(const struct sim_task *task) {
 /* What nobody offers and whose client is gone is ended by the others (application_tidy). */
 static bool checker_open(const struct sim_task *task) {
     if (task->orphan && task->nowhere) {
-        return !task->cancel_settled;
+        return !task->finished && !task->cancel_settled;
     }
     return task->orphan ? checker_owes_run(task) : !task->finished || checker_owes_run(task);
 }
