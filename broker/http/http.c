@@ -22,8 +22,9 @@
 enum {
     HOST_SIZE = 256,
     ANSWER_WAIT_S = 2,
-    CONNECTIONS_MAX = 64,
-    CONNECTION_TIMEOUT_S = 10,
+    CONNECTIONS_MAX = 512,     /* idle ones shall not keep a health check out */
+    CONNECTION_TIMEOUT_S = 4,
+    CONNECTION_MEMORY = 16384, /* head of a question, and its answer's */
 };
 
 struct http {
@@ -191,6 +192,7 @@ static struct MHD_Daemon *daemon_start(struct http *http, const union http_socka
                             http_ignore_log, NULL, MHD_OPTION_SOCK_ADDR, &address->any,
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
                             MHD_OPTION_END);
 }
 

@@ -103,6 +103,22 @@ static void health_readiness_and_metrics_answer(void **state) {
     peer_close(&peer);
 }
 
+static void idle_http_connections_keep_no_health_check_out(void **state) {
+    enum { IDLE = 200 };
+    int idle[IDLE];
+    char address[64];
+    struct broker *broker = broker_start(*state, NULL);
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%u", broker->http_port);
+    for (int i = 0; i < IDLE; i++) {
+        idle[i] = stranger_connect(*state, address);
+    }
+    assert_int_equal(http_get(*state, broker->http_port, "/healthz").status, 200);
+    for (int i = 0; i < IDLE; i++) {
+        assert_int_equal(send(idle[i], "GET", 3, MSG_NOSIGNAL), 3); /* none was cut off */
+        close(idle[i]);
+    }
+}
+
 static bool is_not_ready(void *context) {
     struct broker *broker = context;
     struct http_answer answer = http_get(broker->program->box, broker->http_port, "/readyz");
@@ -199,6 +215,7 @@ int main(void) {
         BOX_TEST(help_and_version_end_with_0),
         BOX_TEST(a_memory_store_is_said_loudly),
         BOX_TEST(health_readiness_and_metrics_answer),
+        BOX_TEST(idle_http_connections_keep_no_health_check_out),
         BOX_TEST(sigterm_drains_and_ends_with_0),
         BOX_TEST(other_signals_do_not_disturb),
         BOX_TEST(a_broker_that_was_stopped_pushes_leases_out),
