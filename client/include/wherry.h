@@ -29,7 +29,8 @@
  * Threads    Every function may be called from any thread, on the same handle at once, except the
  *            release of a handle, which must be its last use.
  * Fork       Handles belong to the process that made them. In a forked child every function answers
- *            WHERRY_E_FORKED and a release only frees memory; connect afresh there.
+ *            WHERRY_E_FORKED and a release only frees memory; connect afresh there. Those that
+ *            return a text give what the parent knew.
  * Signals    The library's threads block all signals. A signal does not end a wait; a handler may
  *            call wherry_interrupt() to do that.
  * Blocking   A comment says "Blocks" where a function may wait; all others return at once.
@@ -92,7 +93,7 @@ WHERRY_API void wherry_interrupt(wherry_connection *connection);
 /* A handle on the pool `name`: [A-Za-z0-9._{}-]{1,128}; NULL is "default". Pool NAME serves the
  * queue NAME. Worker processes are started on their hosts (wherry-worker --pool NAME), before or
  * after this; tasks wait for them. Makes no round trip.
- * Returns   OK, INVALID (the name), CLOSED (the connection), FORKED, NO_MEMORY. */
+ * Returns   OK, INVALID (the name), FORKED, NO_MEMORY. */
 WHERRY_API wherry_err wherry_pool_open(wherry_connection *connection, const char *name,
                                        wherry_pool **out);
 
@@ -230,8 +231,9 @@ WHERRY_API wherry_err wherry_pool_close(wherry_pool *pool);
 WHERRY_API wherry_err wherry_pool_terminate(wherry_pool *pool);
 
 /* Wait until nothing that this handle submitted waits or runs any more.
- * Returns   OK; BUSY before close or terminate (Python: ValueError "Pool is still running");
- *           TIMEOUT; INVALID, INTERRUPTED, NO_BROKER, FORKED. May be called twice. Blocks. */
+ * Returns   OK, also when it ended for want of a broker; BUSY before close or terminate (Python:
+ *           ValueError "Pool is still running"); TIMEOUT; INVALID, INTERRUPTED, FORKED. May be
+ *           called twice. Blocks. */
 WHERRY_API wherry_err wherry_pool_join(wherry_pool *pool, int64_t timeout_ms);
 
 /* The number of worker processes that serve the pool now. Blocks for a round trip at most once a
@@ -288,7 +290,7 @@ WHERRY_API wherry_err wherry_async_accepted(wherry_async *async, int64_t timeout
 WHERRY_API wherry_err wherry_async_cancel(wherry_async *async);
 
 /* The task's id as text (26 characters), the same for ever, in every program. A map: the id of its
- * first chunk. Borrowed until the release; "" for a map without items. */
+ * first chunk. Makes no round trip. Borrowed until the release; "" for a map without items. */
 WHERRY_API const char *wherry_async_id(wherry_async *async);
 
 /* The outcome's error in whole words with the remote cause; "" while open and after success.
@@ -319,7 +321,7 @@ typedef struct wherry_failure {
 WHERRY_API wherry_err wherry_async_failure(wherry_async *async, wherry_failure *out);
 
 /* Why the task is not done yet, in words: "no worker offers NAME", "3 tasks before it", "running on
- * …".
+ * …". Of a map: why its first chunk that is not over is not.
  * out       a string value, owned by the caller.
  * Blocks    for one round trip, at most timeout_ms. Returns OK, TIMEOUT, NO_BROKER, UNKNOWN, … */
 WHERRY_API wherry_err wherry_async_why(wherry_async *async, int64_t timeout_ms, wherry_value **out);
