@@ -173,6 +173,12 @@ static void process_begin(struct process *process) {
     process->stride_left = 1;
 }
 
+/* Sending was no work: counted as such it would make the next batches smaller and smaller. */
+static void process_go_on(struct process *process) {
+    process->stride_at_us = clock_mono_us();
+    process->flushed_at_us = process->stride_at_us;
+}
+
 /* After each task; returns the busy time since the last call that knew it. */
 static uint64_t process_measure(struct process *process) {
     if (--process->stride_left > 0 && child_has_more(process->child)) {
@@ -244,6 +250,7 @@ _Noreturn static void process_loop(struct process *process) {
         uint32_t status = runner_run(&process->runner, &process->task);
         if (process_end_task(process, status, &more)) {
             link_pass(process->link, more);
+            process_go_on(process);
         }
     }
 }
