@@ -40,15 +40,17 @@ static uint32_t application_behaviour(struct rng *rng) {
                        : TASK_CRASHES;
 }
 
+/* One draw a statement: operands and initializers have no order of their own. */
 static struct sim_submit application_lane(struct sim_client *client) {
     struct rng *rng = &client->rng;
-    struct sim_submit submit = {
-        .queue = rng_below(rng, client->sim->config.queues) == 0 ? "q0" : "q1",
-        .function = sim_rng_chance(rng, 700) ? "f" : "g",
-        .wait_ms = application_wait_ms(rng),
-    };
-    submit.options.flags =
-        (sim_rng_chance(rng, 150) ? TASK_KEEP : 0u) | (sim_rng_chance(rng, 100) ? TASK_ONCE : 0u);
+    struct sim_submit submit = {.queue = "q0"};
+    if (rng_below(rng, client->sim->config.queues) != 0) {
+        submit.queue = "q1";
+    }
+    submit.function = sim_rng_chance(rng, 700) ? "f" : "g";
+    submit.wait_ms = application_wait_ms(rng);
+    submit.options.flags |= sim_rng_chance(rng, 150) ? TASK_KEEP : 0;
+    submit.options.flags |= sim_rng_chance(rng, 100) ? TASK_ONCE : 0;
     if (submit.options.flags == 0 && sim_rng_chance(rng, 50)) {
         submit.options.flags = TASK_NO_RESULT;
     }
@@ -76,11 +78,9 @@ static void application_submit(struct sim_client *client) {
     uint64_t burst = 1 + rng_below(rng, 8);
     int64_t longest_us = INT64_C(100) << (2 * rng_below(rng, 8));
     for (uint64_t i = 0; i < burst && i < room; i++) {
-        submit.plan = (struct task_plan){
-            .behaviour = application_behaviour(rng),
-            .duration_us = sim_rng_skewed(rng, 0, longest_us),
-            .result_size = (uint32_t)application_size(rng),
-        };
+        submit.plan.behaviour = application_behaviour(rng);
+        submit.plan.duration_us = sim_rng_skewed(rng, 0, longest_us);
+        submit.plan.result_size = (uint32_t)application_size(rng);
         submit.size = application_size(rng);
         if (sim_client_submit(client, &submit) == NULL) {
             return;

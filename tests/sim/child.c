@@ -173,7 +173,8 @@ static void child_scribble(struct sim_child *child) {
     struct rng *rng = &child->host->rng;
     for (uint32_t i = 0; i < 64; i++) {
         uint8_t *slot = (uint8_t *)&child->gate->slots[rng_below(rng, 32)];
-        slot[rng_below(rng, sizeof(struct gate_slot))] ^= (uint8_t)rng_next(rng);
+        uint64_t at = rng_below(rng, sizeof(struct gate_slot));
+        slot[at] ^= (uint8_t)rng_next(rng);
     }
 }
 

@@ -316,8 +316,9 @@ static void faults_delay(struct sim_faults *faults) {
     world_fault(&faults->sim->world, FAULT_DELAY);
     faults_moment(faults);
     enum net_way way = sim_rng_chance(&faults->rng, 500) ? NET_UP : NET_DOWN;
-    net_delay_next(faults->sim->net, faults_some_node(faults), way,
-                   sim_rng_skewed(&faults->rng, 1000, 5 * FAULTS_SECOND_US));
+    net_node node = faults_some_node(faults); /* one draw a statement: arguments have no order */
+    int64_t delay_us = sim_rng_skewed(&faults->rng, 1000, 5 * FAULTS_SECOND_US);
+    net_delay_next(faults->sim->net, node, way, delay_us);
 }
 
 /* Somebody speaks another version, or knows a client's session but not its secret. Neither gets in.
