@@ -404,7 +404,7 @@ void wherry_interrupt(wherry_connection *connection) {
         return;
     }
     wait_interrupt_ask(&connection->waiters);
-    link_wake(connection->link);
+    link_alarm(connection->link);
 }
 
 /* ---- for the other files -------------------------------------------------------------------- */

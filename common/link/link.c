@@ -386,10 +386,14 @@ void link_abandon(struct link **link) {
 
 void link_wake(struct link *link) {
     if (atomic_load(&link->asleep) && atomic_exchange(&link->asleep, false)) {
-        int kept = errno; /* also called from signal handlers */
         link_ring(link->wake_fd);
-        errno = kept;
     }
+}
+
+void link_alarm(struct link *link) {
+    int kept = errno; /* of whom a signal handler interrupts */
+    link_ring(link->wake_fd);
+    errno = kept;
 }
 
 bool link_ready(struct link *link) {

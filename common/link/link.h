@@ -50,6 +50,10 @@ wherry_err link_open(const char *addresses, const struct link_options *options,
 /* Any thread: see that collect runs soon. One eventfd write, and only if the driver sleeps. */
 void link_wake(struct link *link);
 
+/* Any thread, async-signal-safe: see that tick runs soon, whatever the driver is about to do and
+ * although there may be no connection to collect for. One eventfd write in any case. */
+void link_alarm(struct link *link);
+
 /* One caller, not inside an op: turns, with their sleeps, until enough(context). */
 void link_drive(struct link *link, bool (*enough)(void *context));
 

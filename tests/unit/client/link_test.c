@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <zmq.h>
@@ -425,6 +426,57 @@ static void several_addresses_are_taken_apart(void **state) {
     addresses_fini(&addresses);
 }
 
+struct alarmed { /* rings between the look at the time and the sleep */
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    int ticks;
+};
+
+static void alarmed_nothing(void *context, struct link *link) {
+    (void)context;
+    (void)link;
+}
+
+static void alarmed_received(void *context, struct link *link, const struct wire_message *message) {
+    (void)message;
+    alarmed_nothing(context, link);
+}
+
+static int64_t alarmed_tick(void *context, struct link *link, int64_t now_us) {
+    struct alarmed *alarmed = context;
+    (void)now_us;
+    pthread_mutex_lock(&alarmed->mutex);
+    if (alarmed->ticks++ < 100) {
+        link_alarm(link);
+    }
+    pthread_cond_broadcast(&alarmed->changed);
+    pthread_mutex_unlock(&alarmed->mutex);
+    return INT64_MAX;
+}
+
+static void an_alarm_is_followed_by_a_tick_whenever_it_comes(void **state) {
+    (void)state;
+    static const struct link_ops ops = {alarmed_nothing, alarmed_received, alarmed_nothing,
+                                        alarmed_tick};
+    struct alarmed alarmed = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
+    struct link_options options = {.payload_max = 1024, .extra_fd = -1};
+    struct link *link = NULL;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += WORLD_LIMIT_MS / 1000;
+    assert_int_equal(link_open("ipc:///tmp/wherry-nobody-listens-here", &options, &ops, &alarmed,
+                               &link),
+                     WHERRY_OK);
+    int timed_out = 0;
+    pthread_mutex_lock(&alarmed.mutex);
+    while (alarmed.ticks <= 100 && timed_out == 0) {
+        timed_out = pthread_cond_timedwait(&alarmed.changed, &alarmed.mutex, &until);
+    }
+    pthread_mutex_unlock(&alarmed.mutex);
+    link_close(&link, 0);
+    assert_int_equal(timed_out, 0);
+}
+
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int main(void) {
@@ -440,6 +492,7 @@ int main(void) {
         IN_WORLD(a_caller_that_drives_receives_and_sends_by_itself),
         IN_WORLD(a_caller_that_is_away_has_its_link_driven_until_it_comes_back),
         IN_WORLD(a_resting_thread_is_there_again_when_the_caller_goes_away),
+        cmocka_unit_test(an_alarm_is_followed_by_a_tick_whenever_it_comes),
         cmocka_unit_test(malformed_addresses_are_refused_in_words),
         cmocka_unit_test(several_addresses_are_taken_apart),
     };
