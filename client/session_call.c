@@ -115,8 +115,8 @@ void session_calls_rewind(struct session *session) {
     session->calls_unsent = session->call_count;
 }
 
-/* A question about a task of this session must not overtake the task: asked about a number that it has
- * not seen, the broker settles it as never submitted, and refuses the submit that follows. */
+/* A question about a task of this session must not overtake the task: asked about a number that it
+ * has not seen, the broker settles it as never submitted, and refuses the submit that follows. */
 static bool session_call_overtakes(const struct session *session,
                                    const struct session_call_entry *entry) {
     if (entry->about.session != session->id || entry->about.slot >= ID_SLOTS) {

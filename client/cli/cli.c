@@ -63,8 +63,9 @@ void cli_interrupted_end(void) {
 
 void cli_put(FILE *out, const char *text) {
     for (const char *at = text; *at != '\0'; at++) {
-        bool steers = ((unsigned char)*at < ' ' && *at != '\n' && *at != '\t') || *at == 0x7f ||
-                      (*at == '\xc2' && (unsigned char)at[1] >= 0x80 && (unsigned char)at[1] < 0xa0);
+        bool steers =
+            ((unsigned char)*at < ' ' && *at != '\n' && *at != '\t') || *at == 0x7f ||
+            (*at == '\xc2' && (unsigned char)at[1] >= 0x80 && (unsigned char)at[1] < 0xa0);
         fputc(steers ? '?' : *at, out);
         at += steers && *at == '\xc2' ? 1 : 0;
     }

@@ -95,8 +95,8 @@ static void help_can_be_asked_in_every_way(void **state) {
     struct program *help = program_run(*state, 0, "wherry", "help", NULL);
     struct program *same = program_run(*state, 0, "wherry", "help", "--help", NULL);
     assert_string_equal(program_stdout(same), program_stdout(help));
-    struct program *full = program_run(*state, 1, "/bin/sh", "-c",
-                                       "exec \"$WHERRY_BIN\"/wherry status --help >/dev/full", NULL);
+    struct program *full = program_run(
+        *state, 1, "/bin/sh", "-c", "exec \"$WHERRY_BIN\"/wherry status --help >/dev/full", NULL);
     assert_says(full, "cannot write the output");
     assert_one_line(full);
 }

@@ -262,9 +262,9 @@ static void point_30_ours_why_a_map_waits_is_told_of_what_is_not_over(void **sta
     assert_int_equal(wherry_value_build(&list, "[[si][si]]", sandbox_path(crew.box, "now"),
                                         (int64_t)1, sandbox_path(crew.box, "later"), (int64_t)2),
                      WHERRY_OK);
-    assert_int_equal(wherry_pool_starmap_async(crew.pool, "when", (wherry_items){.list = list}, 1,
-                                               NULL, &map),
-                     WHERRY_OK);
+    assert_int_equal(
+        wherry_pool_starmap_async(crew.pool, "when", (wherry_items){.list = list}, 1, NULL, &map),
+        WHERRY_OK);
     while (done_count(&crew) < 1) {
         sandbox_pause(crew.box, "the first item");
     }

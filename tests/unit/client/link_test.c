@@ -464,9 +464,9 @@ static void an_alarm_is_followed_by_a_tick_whenever_it_comes(void **state) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += WORLD_LIMIT_MS / 1000;
-    assert_int_equal(link_open("ipc:///tmp/wherry-nobody-listens-here", &options, &ops, &alarmed,
-                               &link),
-                     WHERRY_OK);
+    assert_int_equal(
+        link_open("ipc:///tmp/wherry-nobody-listens-here", &options, &ops, &alarmed, &link),
+        WHERRY_OK);
     int timed_out = 0;
     pthread_mutex_lock(&alarmed.mutex);
     while (alarmed.ticks <= 100 && timed_out == 0) {
