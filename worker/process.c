@@ -29,6 +29,8 @@
 
 enum {
     PROCESS_FLUSH_US = 50,
+    PROCESS_FLUSH_TINY_US = 200, /* a message costs as much as many tiny tasks */
+    PROCESS_TINY = 50,           /* as many in a stride */
     PROCESS_STRIDE_US = 25,
     PROCESS_STRIDE_MAX = 256,
     PROCESS_LOOK_US = 1000,
@@ -199,8 +201,9 @@ static uint64_t process_measure(struct process *process) {
 }
 
 static bool process_should_flush(struct process *process) {
+    int64_t limit_us = process->stride < PROCESS_TINY ? PROCESS_FLUSH_US : PROCESS_FLUSH_TINY_US;
     if (child_has_more(process->child) &&
-        process->stride_at_us - process->flushed_at_us <= PROCESS_FLUSH_US) {
+        process->stride_at_us - process->flushed_at_us <= limit_us) {
         return false;
     }
     process->flushed_at_us = process->stride_at_us;
@@ -229,14 +232,14 @@ static bool process_start_task(void *context) {
     return started;
 }
 
-/* Whether its result should leave now. */
-static bool process_end_task(struct process *process, uint32_t status, bool *more) {
+/* Ends the task and starts the next; false: something is to be sent first, or none can start. */
+static bool process_change_task(struct process *process, uint32_t status, bool *more) {
     pthread_mutex_lock(&process->mutex);
     process_hand_in(process, process->task.number, status, process_measure(process));
-    bool flush = process_should_flush(process);
     *more = child_has_more(process->child);
+    bool started = !process_should_flush(process) && child_start(process->child, &process->task);
     pthread_mutex_unlock(&process->mutex);
-    return flush;
+    return started;
 }
 
 _Noreturn static void process_loop(struct process *process) {
@@ -247,11 +250,10 @@ _Noreturn static void process_loop(struct process *process) {
             link_drive(process->link, process_start_task);
             process_begin(process);
         }
-        uint32_t status = runner_run(&process->runner, &process->task);
-        if (process_end_task(process, status, &more)) {
-            link_pass(process->link, more);
-            process_go_on(process);
+        while (process_change_task(process, runner_run(&process->runner, &process->task), &more)) {
         }
+        link_pass(process->link, more);
+        process_go_on(process);
     }
 }
 
