@@ -121,7 +121,7 @@ void sim_broker_step(struct sim_broker *broker, const struct event *event) {
     broker->steps++;
     checker_before_step(&sim->checker);
     engine_step(broker->engine, event, world_now(&sim->world), &broker->effects);
-    checker_after_step(&sim->checker);
+    checker_after_step(&sim->checker, event->kind);
     broker_carry_out_all(broker);
     broker_check(broker);
     while (broker->unreachable_count > 0) {

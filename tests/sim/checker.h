@@ -107,7 +107,7 @@ void checker_child_died(struct sim_checker *checker, const struct sim_child *chi
 /* The broker. */
 void checker_effect(struct sim_checker *checker, const struct effect *effect);
 void checker_before_step(struct sim_checker *checker);
-void checker_after_step(struct sim_checker *checker);
+void checker_after_step(struct sim_checker *checker, enum event_kind kind);
 void checker_broker_crashed(struct sim_checker *checker);
 void checker_broker_started(struct sim_checker *checker);
 
