@@ -3,6 +3,7 @@
 #
 #     scripts/setup.sh            what building and testing need
 #     scripts/setup.sh build      what building needs
+#     scripts/setup.sh run        what installed programs need
 #
 # With nothing missing it neither calls apt nor asks for a password. The list: scripts/packages.txt.
 set -euo pipefail
@@ -14,7 +15,7 @@ fail() {
 }
 
 wanted() { # role: its packages, one a line
-    awk -v role="$1" '$1 == "build" || ($1 == "test" && role == "test") { print $2 }' \
+    awk -v role="$1" '$1 == role || ($1 == "build" && role == "test") { print $2 }' \
         "$here/packages.txt"
 }
 
@@ -29,8 +30,8 @@ missing() { # role
 
 role=${1:-test}
 case $role in
-build | test) ;;
-*) fail "unknown argument '$role': use build or test" ;;
+build | test | run) ;;
+*) fail "unknown argument '$role': use build, test or run" ;;
 esac
 command -v dpkg-query >/dev/null ||
     fail "this machine has no dpkg. Install what scripts/packages.txt names by your own means."
