@@ -124,10 +124,22 @@ static enum flags_outcome refuse_option(const struct flags_program *program, boo
     return flags_refuse_unknown(program, word + strspn(word, "-"));
 }
 
+/* How many arguments follow the first "--"; SIZE_MAX without one. To be asked before getopt puts
+ * them in order. */
+static size_t parse_dashes(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            return (size_t)(argc - i - 1);
+        }
+    }
+    return SIZE_MAX;
+}
+
 static enum flags_outcome parse_arguments(struct flags *flags, const struct parse *parse, int argc,
                                           char **argv) {
     const struct flags_program *program = flags->program;
     enum flags_outcome outcome = FLAGS_GO;
+    size_t dashed = parse_dashes(argc, argv);
     optind = 0; /* glibc: begin afresh */
     opterr = 0;
     while (outcome == FLAGS_GO) {
@@ -150,6 +162,7 @@ static enum flags_outcome parse_arguments(struct flags *flags, const struct pars
     }
     flags->rest = argv + optind;
     flags->rest_count = (size_t)(argc - optind);
+    flags->dashed = flags->rest_count == dashed;
     return outcome;
 }
 
@@ -248,6 +261,10 @@ bool flags_on(const struct flags *flags, size_t at) {
 int64_t flags_number(const struct flags *flags, size_t at) {
     const struct flag_value *value = value_find(flags, at, 0);
     return value != NULL ? value->number : 0;
+}
+
+bool flags_dashed(const struct flags *flags) {
+    return flags->dashed;
 }
 
 char **flags_rest(const struct flags *flags, size_t *count) {

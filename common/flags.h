@@ -79,6 +79,7 @@ struct flags { /* private */
     bool *given;
     char **rest;
     size_t rest_count;
+    bool dashed;
 };
 
 enum flags_outcome flags_parse(struct flags *flags, const struct flags_program *program, int argc,
@@ -94,6 +95,8 @@ bool flags_on(const struct flags *flags, size_t at);
 int64_t flags_number(const struct flags *flags, size_t at); /* NUMBER, SIZE, SECONDS; 0: no value */
 /* What is left of argv, in order; a "--" is gone. */
 char **flags_rest(const struct flags *flags, size_t *count);
+/* Whether a "--" stood before all of them. */
+bool flags_dashed(const struct flags *flags);
 
 /* For what the table cannot check: prints `NAME: --FLAG VALUE: cause (try --help)` and returns
  * FLAGS_WRONG. flag: without dashes; NULL: no flag is to blame. */
