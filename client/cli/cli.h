@@ -37,6 +37,7 @@ extern const struct verb verb_submit;
 extern const struct verb verb_result;
 extern const struct verb verb_wait;
 extern const struct verb verb_cancel;
+extern const struct verb verb_map;
 extern const struct verb verb_status;
 extern const struct verb verb_pool;
 extern const struct verb verb_bench;

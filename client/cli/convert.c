@@ -45,7 +45,7 @@ static size_t utf8_sequence(const char *text, size_t left) {
     return 0;
 }
 
-static json_t *json_text(const char *text, size_t size) {
+json_t *json_from_text(const char *text, size_t size) {
     json_t *json = json_stringn(text, size);
     char *mended = json != NULL ? NULL : malloc(size * 3 + 1);
     size_t used = 0;
@@ -120,7 +120,7 @@ static json_t *json_from(const msgpack_object *object) {
     case MSGPACK_OBJECT_FLOAT64:
         return json_number(object->via.f64);
     case MSGPACK_OBJECT_STR:
-        return json_text(object->via.str.ptr, object->via.str.size);
+        return json_from_text(object->via.str.ptr, object->via.str.size);
     case MSGPACK_OBJECT_BIN:
         return json_base64((const uint8_t *)object->via.bin.ptr, object->via.bin.size);
     case MSGPACK_OBJECT_EXT:

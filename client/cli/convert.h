@@ -21,6 +21,9 @@
 /* A new reference; NULL without memory, or when the value is damaged. */
 json_t *json_from_value(const wherry_value *value);
 
+/* A string; bytes that are no UTF-8 become U+FFFD. */
+json_t *json_from_text(const char *text, size_t size);
+
 /* A new value. TYPE: nested too deep; NO_MEMORY. */
 wherry_err json_to_value(const json_t *json, wherry_value **out);
 

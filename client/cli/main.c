@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 static const struct verb *const verbs[] = {
-    &verb_submit, &verb_result, &verb_wait, &verb_cancel, &verb_status, &verb_pool, &verb_bench,
+    &verb_submit, &verb_map,    &verb_result, &verb_wait,
+    &verb_cancel, &verb_status, &verb_pool,   &verb_bench,
 };
 
 enum { VERBS = sizeof verbs / sizeof *verbs };
@@ -60,10 +61,9 @@ static int unknown_verb(const char *name) {
 
 /* Negative numbers are arguments, not flags: behind a blank getopt takes them so. The byte before
  * the text says whether the blank is ours. */
-static char *argument_shield(const char *text, bool dashed) {
+static char *argument_shield(const char *text) {
     char *end = NULL;
-    bool number =
-        !dashed && text[0] == '-' && strchr("0123456789", text[1]) != NULL && text[1] != '\0';
+    bool number = text[0] == '-' && strchr("0123456789", text[1]) != NULL && text[1] != '\0';
     if (number) {
         strtod(text, &end);
         number = *end == '\0';
@@ -104,11 +104,9 @@ static int verb_parse(const struct verb *verb, int argc, char **argv) {
 static int verb_run(const struct verb *verb, int argc, char **argv) {
     char **copy = calloc((size_t)argc + 1, sizeof *copy);
     bool whole = copy != NULL;
-    bool dashed = false;
     for (int i = 0; whole && i < argc; i++) {
-        copy[i] = argument_shield(argv[i], dashed);
+        copy[i] = argument_shield(argv[i]);
         whole = copy[i] != NULL;
-        dashed = dashed || strcmp(argv[i], "--") == 0;
     }
     char **order = NULL; /* getopt reorders what it is given */
     if (whole && (order = calloc((size_t)argc + 1, sizeof *order)) != NULL) {
