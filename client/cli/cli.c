@@ -122,7 +122,8 @@ static const char *hint(wherry_err err) {
         wherry_err err;
         const char *text;
     } hints[] = {
-        {WHERRY_E_NO_BROKER, "start wherry-broker, or name yours with --broker or WHERRY_BROKER"},
+        {WHERRY_E_NO_BROKER,
+         "start wherry-broker or wherry dev, or name yours with --broker or WHERRY_BROKER"},
         {WHERRY_E_FULL, "try again later, or wait for room with --timeout"},
         {WHERRY_E_RESULTS_FULL, "fetch results that are waiting, then try again"},
         {WHERRY_E_TOO_LARGE, "pass a path or a smaller argument"},

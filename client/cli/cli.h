@@ -40,6 +40,7 @@ extern const struct verb verb_cancel;
 extern const struct verb verb_map;
 extern const struct verb verb_status;
 extern const struct verb verb_pool;
+extern const struct verb verb_dev;
 extern const struct verb verb_bench;
 
 /* The flags that every verb has, at the start of its table; its own begin at CLI_OWN. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * A program is ready when its log says `msg=ready`; the broker's line before it names the endpoint
- * that the system chose. Logs are memfds: nothing is left behind, and a program that does not start
- * is quoted. */
+ * that the system chose. Logs are memfds unless a folder for them is named: nothing is left behind,
+ * and a program that does not start is quoted. */
 #include "client/cli/house.h"
 
 #include "client/cli/cli.h"
 #include "common/clock.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,7 +39,12 @@ static bool program_path(const char *name, char *out, size_t size) {
     return used > 0 && (size_t)used < size && access(out, X_OK) == 0;
 }
 
+/* In a process group of its own: a Ctrl-C is for us alone, and we end them in order. */
 static void program_become(const char *path, const char *const *arguments, int log) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
@@ -51,7 +58,7 @@ static void log_read(int log, char out[LOG_SIZE]) {
     out[size > 0 ? size : 0] = '\0';
 }
 
-static void log_quote(const char *name, const char *text) {
+static void log_quote(const struct house *house, const char *name, const char *text) {
     size_t size = strlen(text);
     const char *last = text;
     while (size > 0 && text[size - 1] == '\n') {
@@ -60,7 +67,7 @@ static void log_quote(const char *name, const char *text) {
     for (size_t i = 0; i < size; i++) {
         last = text[i] == '\n' ? text + i + 1 : last;
     }
-    fprintf(stderr, "wherry bench: %s does not start: %.*s\n", name,
+    fprintf(stderr, "wherry %s: %s does not start: %.*s\n", house->verb, name,
             (int)(size - (size_t)(last - text)), last);
 }
 
@@ -83,22 +90,34 @@ static bool program_wait(pid_t pid, int log, char text[LOG_SIZE]) {
     return false;
 }
 
+static int log_open(const struct house *house, const char *name) {
+    char path[256];
+    if (house->logs == NULL) {
+        return memfd_create(name, MFD_CLOEXEC);
+    }
+    snprintf(path, sizeof path, "%s/%s.log", house->logs, name);
+    return open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
 /* The pid of the ready program, or 0 after one line on stderr. */
-static pid_t program_start(const char *name, const char *const *arguments, char text[LOG_SIZE]) {
+static pid_t program_start(const struct house *house, const char *name,
+                           const char *const *arguments, char text[LOG_SIZE]) {
     char path[4096];
     if (!program_path(name, path, sizeof path)) {
-        fprintf(stderr,
-                "wherry bench: %s is not beside this program; name a broker with --broker\n", name);
+        fprintf(stderr, "wherry %s: %s is not beside this program; name a broker with --broker\n",
+                house->verb, name);
         return 0;
     }
-    int log = memfd_create(name, MFD_CLOEXEC);
+    int log = log_open(house, name);
     pid_t pid = log < 0 ? -1 : fork();
     if (pid == 0) {
         program_become(path, arguments, log);
     }
     text[0] = '\0';
-    if (pid > 0 && !program_wait(pid, log, text)) {
-        log_quote(name, text);
+    if (pid < 0) {
+        fprintf(stderr, "wherry %s: %s does not start: %s\n", house->verb, name, strerror(errno));
+    } else if (!program_wait(pid, log, text)) {
+        log_quote(house, name, text);
         pid = 0;
     }
     if (log >= 0) {
@@ -119,8 +138,7 @@ static bool endpoint_read(const char *log, char *out, size_t size) {
 }
 
 int house_open(struct house *house, bool ipc) {
-    char log[LOG_SIZE];
-    *house = (struct house){.endpoint = "tcp://127.0.0.1:*"};
+    *house = (struct house){.verb = "bench", .endpoint = "tcp://127.0.0.1:*"};
     if (ipc) {
         snprintf(house->folder, sizeof house->folder, "/tmp/wherry-bench.XXXXXX");
         if (mkdtemp(house->folder) == NULL) {
@@ -129,14 +147,19 @@ int house_open(struct house *house, bool ipc) {
         }
         snprintf(house->endpoint, sizeof house->endpoint, "ipc://%s/broker", house->folder);
     }
+    return house_listen(house);
+}
+
+int house_listen(struct house *house) {
+    char log[LOG_SIZE];
     const char *const arguments[] = {"wherry-broker", "--listen", house->endpoint, "--http",
                                      "off",           "--store",  "memory:",       NULL};
-    house->broker = program_start("wherry-broker", arguments, log);
+    house->broker = program_start(house, "wherry-broker", arguments, log);
     if (house->broker == 0) {
         return CLI_NO_BROKER;
     }
     if (!endpoint_read(log, house->endpoint, sizeof house->endpoint)) {
-        return cli_fail("bench", WHERRY_E_NO_BROKER, "the broker's log names no endpoint");
+        return cli_fail(house->verb, WHERRY_E_NO_BROKER, "the broker's log names no endpoint");
     }
     return CLI_DONE;
 }
@@ -144,10 +167,17 @@ int house_open(struct house *house, bool ipc) {
 int house_work(struct house *house, int64_t processes) {
     char log[LOG_SIZE];
     char number[24];
-    snprintf(number, sizeof number, "%lld", (long long)processes);
-    const char *const arguments[] = {"wherry-worker", "--broker", house->endpoint,
-                                     "--processes",   number,     NULL};
-    house->worker = program_start("wherry-worker", arguments, log);
+    size_t count = 3;
+    const char *arguments[HOUSE_ARGUMENTS_MAX + 8] = {"wherry-worker", "--broker", house->endpoint};
+    if (processes > 0) {
+        snprintf(number, sizeof number, "%lld", (long long)processes);
+        arguments[count++] = "--processes";
+        arguments[count++] = number;
+    }
+    for (size_t i = 0; i < house->more_count; i++) {
+        arguments[count++] = house->more[i];
+    }
+    house->worker = program_start(house, "wherry-worker", arguments, log);
     return house->worker == 0 ? CLI_FAILED : CLI_DONE;
 }
 
