@@ -125,8 +125,9 @@ void async_done(struct wherry_async *async, bool keep_held) {
         atomic_fetch_or(&async->word, ASYNC_CALLBACK);
         callbacks_push(async->connection, async); /* before get may return */
     }
+    struct waiters *waiters = &async->connection->waiters; /* the change may free the async */
     unsigned set = WAIT_DONE | ASYNC_ACCEPTED;
-    wait_wake(&async->word, async_change(async, set, keep_held ? 0 : ASYNC_HELD));
+    wait_wake_late(waiters, &async->word, async_change(async, set, keep_held ? 0 : ASYNC_HELD));
 }
 
 void async_unhold(struct wherry_async *async) {

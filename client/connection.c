@@ -165,10 +165,13 @@ static void on_received(void *context, struct link *link, const struct wire_mess
     int64_t now_us = clock_mono_us();
     pthread_mutex_lock(&connection->mutex);
     connection->message = message;
+    wait_late_begin(&connection->waiters);
     session_input(connection->session, message, now_us);
+    wait_late_end(&connection->waiters);
     connection->message = NULL;
     connection_after(connection);
     pthread_mutex_unlock(&connection->mutex);
+    wait_late_wake(&connection->waiters);
 }
 
 /* One message under the mutex, sent without it; false: nothing waits. */

@@ -50,6 +50,29 @@ void wait_wake(atomic_uint *word, unsigned before) {
     }
 }
 
+void wait_wake_late(struct waiters *waiters, atomic_uint *word, unsigned before) {
+    if (!waiters->late || waiters->late_count == WAIT_LATE_MAX) {
+        wait_wake(word, before);
+    } else if ((before & WAIT_WAITED) != 0) {
+        waiters->late_words[waiters->late_count++] = word;
+    }
+}
+
+void wait_late_begin(struct waiters *waiters) {
+    waiters->late = true;
+}
+
+void wait_late_end(struct waiters *waiters) {
+    waiters->late = false;
+}
+
+void wait_late_wake(struct waiters *waiters) {
+    for (uint32_t i = 0; i < waiters->late_count; i++) {
+        wait_wake(waiters->late_words[i], WAIT_WAITED);
+    }
+    waiters->late_count = 0;
+}
+
 static bool waiter_enter(struct waiters *waiters, struct waiter *waiter) {
     pthread_mutex_lock(waiters->mutex);
     wait_interrupt_run(waiters); /* those under way came first: it is theirs */

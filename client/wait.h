@@ -20,6 +20,7 @@ enum {
     WAIT_WAITED = 2,
     WAIT_FIRST_FREE = 4,
     WAIT_INTERRUPTIONS = 1 << 16, /* one of them */
+    WAIT_LATE_MAX = 32,
 };
 
 struct waiter {
@@ -33,6 +34,9 @@ struct waiters { /* embedded in a connection; under its mutex but for `pending` 
     pthread_mutex_t *mutex;
     struct waiter *first;
     atomic_bool pending; /* an interruption that has not met a wait yet */
+    bool late;           /* wake-ups are put off until the mutex is free */
+    uint32_t late_count; /* these two belong to the thread that set `late` */
+    atomic_uint *late_words[WAIT_LATE_MAX];
 };
 
 /* The deadline of a time-out; INVALID for negative ones but WHERRY_FOREVER. */
@@ -45,6 +49,13 @@ wherry_err wait_word(struct waiters *waiters, atomic_uint *word, unsigned done_b
 
 /* Wakes whoever waits on the word, after its owner has set a bit that `before` lacked. */
 void wait_wake(atomic_uint *word, unsigned before);
+
+/* Under the mutex: the same, or after it if wait_late_begin() was called. Whoever is woken wants the
+ * mutex and would sleep again at once. The word may have another owner by then, who looks again. */
+void wait_wake_late(struct waiters *waiters, atomic_uint *word, unsigned before);
+void wait_late_begin(struct waiters *waiters); /* under the mutex, one thread only */
+void wait_late_end(struct waiters *waiters);   /* under the mutex */
+void wait_late_wake(struct waiters *waiters);  /* by the same thread, after the mutex */
 
 /* Async-signal-safe; then wait_interrupt_run() must run soon, on any thread. */
 void wait_interrupt_ask(struct waiters *waiters);
