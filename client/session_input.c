@@ -190,6 +190,12 @@ static bool input_answered(struct session *session, const struct wire_message *m
         return true;
     }
     struct session_outcome outcome = {.err = (wherry_err)answered.err, .text = answered.text};
+    if ((record->flags & SESSION_PERHAPS_IN) != 0 && answered.err != WHERRY_E_CANCELLED) {
+        /* This broker refuses it; the one before may have handed it to a worker (rules.md §2.5). */
+        outcome.err = WHERRY_E_UNCERTAIN;
+        outcome.text = span_of_text("the broker was restarted without its tasks: whether this one "
+                                    "had been accepted is unknown, and now it is refused");
+    }
     session_record_finish(session, stream, answered.number, record, &outcome);
     return true;
 }

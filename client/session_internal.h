@@ -43,6 +43,7 @@ enum { /* flags of a record */
        SESSION_RETRY_ASKED = 2,   /* the broker wants its payload again */
        SESSION_ACCEPTED_ONCE = 4, /* by this broker or one before */
        SESSION_ACCEPT_WANTED = 8, /* its owner wants to be told */
+       SESSION_PERHAPS_IN = 16,   /* sent to a broker that is gone, which never answered */
 };
 
 struct session_record {

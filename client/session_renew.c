@@ -68,8 +68,12 @@ static bool renewal_submit(struct session *session, struct session_batch *old,
         .owner = record->owner,
         .batch = session->open,
         .state = SESSION_TASK_OPEN,
-        .flags = record->flags & (SESSION_ACCEPTED_ONCE | SESSION_ACCEPT_WANTED),
+        .flags = record->flags &
+                 (SESSION_ACCEPTED_ONCE | SESSION_ACCEPT_WANTED | SESSION_PERHAPS_IN),
     };
+    if (record->state == SESSION_TASK_SENT) {
+        fresh->flags |= SESSION_PERHAPS_IN;
+    }
     struct task_id key = {.session = session->id, .slot = old->slot, .number = stream->next - 1};
     session_batch_append(session, session->open, session_batch_part(old, item), &origin);
     session->resubmitted++;
