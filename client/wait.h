@@ -50,8 +50,9 @@ wherry_err wait_word(struct waiters *waiters, atomic_uint *word, unsigned done_b
 /* Wakes whoever waits on the word, after its owner has set a bit that `before` lacked. */
 void wait_wake(atomic_uint *word, unsigned before);
 
-/* Under the mutex: the same, or after it if wait_late_begin() was called. Whoever is woken wants the
- * mutex and would sleep again at once. The word may have another owner by then, who looks again. */
+/* Under the mutex: the same, or after it if wait_late_begin() was called. Whoever is woken wants
+ * the mutex and would sleep again at once. The word may have another owner by then, who looks
+ * again. */
 void wait_wake_late(struct waiters *waiters, atomic_uint *word, unsigned before);
 void wait_late_begin(struct waiters *waiters); /* under the mutex, one thread only */
 void wait_late_end(struct waiters *waiters);   /* under the mutex */

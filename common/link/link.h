@@ -10,8 +10,8 @@
  *     ops.tick }
  *
  * One thread at a time drives, and it alone touches the socket (a shared ZMQ_FD loses wake-ups,
- * docs/architecture.md): the I/O thread, or a caller in link_drive() and link_pass(), which saves it
- * two hand-overs a message. "Driver" below is whoever does. A caller that stays away for a
+ * docs/architecture.md): the I/O thread, or a caller in link_drive() and link_pass(), which saves
+ * it two hand-overs a message. "Driver" below is whoever does. A caller that stays away for a
  * millisecond has its link driven by the I/O thread until it comes back.
  *
  * Plain libzmq, a private context; the I/O thread blocks all signals.
