@@ -40,6 +40,9 @@ extern const struct verb verb_cancel;
 extern const struct verb verb_map;
 extern const struct verb verb_status;
 extern const struct verb verb_pool;
+extern const struct verb verb_queue;
+extern const struct verb verb_worker;
+extern const struct verb verb_ps;
 extern const struct verb verb_dev;
 extern const struct verb verb_bench;
 

@@ -2,14 +2,11 @@
  *
  * `wherry status` and `wherry pool`: what the broker knows, asked in one round trip. Workers are
  * never asked: a silent one is shown as silent. The keys stand in docs/protocol.md. */
-#include "client/cli/cli.h"
-#include "client/cli/convert.h"
+#include "client/cli/ask.h"
 #include "client/cli/table.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { ASK_MS = 5000 };
 
 enum { SHOW_FLAGS = CLI_OWN };
 
@@ -18,19 +15,11 @@ static const struct flag show_flags[SHOW_FLAGS] = {CLI_FLAGS};
 /* The answer as JSON, or an exit code after one line on stderr. */
 static int ask(const struct flags *flags, const char *pool, json_t **out) {
     wherry_connection *connection = NULL;
-    wherry_value *value = NULL;
     int code = cli_connect(flags, &connection);
     if (code != CLI_DONE) {
         return code;
     }
-    wherry_err err = pool == NULL ? wherry_status(connection, ASK_MS, &value)
-                                  : wherry_pool_show(connection, pool, ASK_MS, &value);
-    if (err != WHERRY_OK) {
-        code = cli_fail(pool == NULL ? "status" : pool, err, NULL);
-    } else if ((*out = json_from_value(value)) == NULL) {
-        code = cli_fail("the broker's answer", WHERRY_E_NO_MEMORY, "no memory");
-    }
-    wherry_value_release(&value);
+    code = ask_broker(connection, pool, out);
     wherry_connection_release(&connection);
     return code;
 }

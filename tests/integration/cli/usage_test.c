@@ -23,17 +23,27 @@ static void assert_one_line(struct program *program) {
 
 static void help_names_every_verb_and_exit_code(void **state) {
     struct program *help = program_run(*state, 0, "wherry", "help", NULL);
-    static const char *const words[] = {
-        "submit", "map",  "result", "wait",  "cancel",
-        "status", "pool", "dev",    "bench", "0 done, 1 failed, 2 usage, 3 not found, 4 timeout"};
+    static const char *const words[] = {"submit",
+                                        "map",
+                                        "result",
+                                        "wait",
+                                        "cancel",
+                                        "status",
+                                        "pool",
+                                        "queue",
+                                        "worker",
+                                        "ps",
+                                        "dev",
+                                        "bench",
+                                        "0 done, 1 failed, 2 usage, 3 not found, 4 timeout"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         assert_non_null(strstr(program_stdout(help), words[i]));
     }
 }
 
 static void each_verb_shows_examples_in_its_help(void **state) {
-    static const char *const verbs[] = {"submit", "map",  "result", "wait", "cancel",
-                                        "status", "pool", "dev",    "bench"};
+    static const char *const verbs[] = {"submit", "map",   "result", "wait", "cancel", "status",
+                                        "pool",   "queue", "worker", "ps",   "dev",    "bench"};
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         struct program *help = program_run(*state, 0, "wherry", verbs[i], "--help", NULL);
         assert_non_null(strstr(program_stdout(help), "Examples:\n"));
