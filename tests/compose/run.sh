@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# The cluster of compose.yaml for real: builds the image, starts three workers, runs the main job,
+# kills one worker container in the middle, scales to five, runs it again, and takes all down.
+#
+#     tests/compose/run.sh                        build and run
+#     WHERRY_IMAGE=wherry:local tests/compose/run.sh    with an image that is there already
+#
+# Every answer is checked against a plain count; every worker must have worked. Where no Docker
+# engine or no Compose answers it says SKIPPED and ends with 0. WHERRY_BUILD_NETWORK=default builds
+# without the host's network, JOBS=1 with one compiler at a time.
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$top"
+
+say() { printf '\n== [%3d s] %s\n' "$SECONDS" "$*"; }
+skip() {
+    printf 'SKIPPED: tests/compose: %s\n' "$*"
+    exit 0
+}
+
+engine=$(docker version --format '{{.Server.Version}}' 2>/dev/null) ||
+    skip "no Docker engine answers"
+if docker compose version >/dev/null 2>&1; then
+    compose=(docker compose)
+elif command -v docker-compose >/dev/null; then
+    compose=(docker-compose)
+else
+    skip "neither 'docker compose' nor docker-compose is here"
+fi
+say "Engine $engine, ${compose[*]} $("${compose[@]}" version --short)"
+
+# A project of its own and ports that the system chooses: other clusters are not touched.
+export COMPOSE_PROJECT_NAME=wherry-test-$$ WHERRY_PORT=0 WHERRY_HTTP_PORT=0
+job=''
+place=$(mktemp -d "${TMPDIR:-/tmp}/wherry-compose.XXXXXX")
+clean_up() {
+    [ -z "$job" ] || kill "$job" 2>/dev/null || true
+    wait
+    "${compose[@]}" --profile demo down -t 2 --remove-orphans >"$place/down" 2>&1 ||
+        cat "$place/down"
+    rm -rf "$place"
+}
+trap clean_up EXIT
+
+fail() {
+    printf 'FAILED: %s\n' "$*" >&2
+    "${compose[@]}" ps >&2 || true
+    "${compose[@]}" logs --tail 10 >&2 || true
+    exit 1
+}
+
+until_true() { # SECONDS COMMAND…
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        sleep 0.2
+    done
+}
+
+containers() { "${compose[@]}" ps -q "$1"; }
+ask() { docker exec "$broker" wherry "$@"; }
+hosts() { ask pool | awk '$2 ~ /^[0-9]+$/ { print $1 }' | sort -u; }
+hosts_are() { [ "$(hosts | wc -l)" -eq "$1" ]; }
+alive() { kill -0 "$1" 2>/dev/null; }
+total() { # NAME: that number out of the broker's totals, which come last
+    ask status -o json |
+        awk -F '[:,]' -v name="\"$1\"" '$1 ~ name { last = $2 } END { print last + 0 }'
+}
+retried() { [ $(($(total retries_lease) + $(total retries_crash))) -gt 0 ]; }
+past() { [ "$(total done)" -gt "$1" ]; }
+
+# The word count reads the same files several times, under other names, and several times over, so
+# that it lasts a while.
+job_start() {
+    local path=/usr/share folders=()
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do
+        folders+=("$path")
+        path=$path/.
+    done
+    # shellcheck disable=SC2016
+    "${compose[@]}" run --rm -T --no-deps demo \
+        sh -c 'for pass in 1 2; do "$@" || exit 1; done' pass \
+        /usr/local/lib/wherry/examples/wordcount "${folders[@]}" \
+        >"$place/job" 2>&1 </dev/null &
+    job=$!
+}
+job_end() {
+    local status=0
+    wait "$job" || status=$?
+    job=''
+    grep -E ' files, |plain loop' "$place/job" || true
+    [ "$status" -eq 0 ] || fail "the word count ended with $status"
+    [ "$(grep -c 'its answer is the same' "$place/job")" -eq 2 ] ||
+        fail "the word count does not say twice that it was right"
+}
+
+# A container that computes at this very moment dies; if it was just between two tasks after all,
+# another one does. Its host name is the beginning of its id.
+kill_one() {
+    local victim
+    for _ in 1 2; do
+        victim=''
+        while [ -z "$victim" ]; do
+            alive "$job" || fail "the job was over too soon"
+            victim=$(ask pool | awk '$3 == "running" { print $1; exit }')
+        done
+        docker kill "$victim" >/dev/null
+        printf 'killed %s after %d tasks\n' "$victim" "$(total done)"
+        ! until_true 10 retried || return 0
+    done
+}
+
+# The hosts that were seen computing, until all N were or the job is over.
+hosts_used() {
+    local count=0
+    : >"$place/used"
+    while [ "$count" -lt "$1" ] && alive "$job"; do
+        ask pool | awk '$3 == "running" { print $1 }' >>"$place/used"
+        count=$(sort -u "$place/used" | wc -l)
+    done
+    printf '%s of %s worker containers were seen computing\n' "$count" "$1"
+    [ "$count" -eq "$1" ] || fail "not every worker was used"
+}
+
+if [ -z "${WHERRY_IMAGE:-}" ]; then
+    export WHERRY_IMAGE=wherry:test
+    say "Building $WHERRY_IMAGE"
+    docker build -q --network "${WHERRY_BUILD_NETWORK:-host}" --build-arg "JOBS=${JOBS:-}" \
+        -t "$WHERRY_IMAGE" -f docker/Dockerfile . 2>&1 || fail "the image does not build"
+fi
+docker image ls --format '{{.Repository}}:{{.Tag}} {{.Size}}' "$WHERRY_IMAGE"
+
+say "Up with three workers"
+"${compose[@]}" up -d --no-build --scale worker=3 >"$place/up" 2>&1 || { cat "$place/up"; fail up; }
+broker=$(containers broker)
+until_true 60 hosts_are 3 || fail "three workers did not come up"
+web=$("${compose[@]}" port broker 7381)
+case $web in
+127.0.0.1:*) ;;
+*) fail "HTTP is published on $web" ;;
+esac
+exec 3<>"/dev/tcp/${web/:/\/}"
+printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3
+grep -q '200 OK' <&3 || fail "/readyz does not say 200"
+exec 3>&-
+[ "$(docker exec "$broker" id -u)" = 65532 ] || fail "the broker does not run as 65532"
+
+say "The main job, and one worker container dies in the middle"
+job_start
+until_true 60 past 1000 || fail "the job did not begin: $(cat "$place/job")"
+kill_one
+job_end
+retried || fail "nothing had to be tried again: no container died in the middle of a task"
+printf 'tried again: %d after a lost lease, %d after a crash\n' "$(total retries_lease)" \
+    "$(total retries_crash)"
+
+say "Five workers"
+"${compose[@]}" up -d --no-build --scale worker=5 >"$place/up" 2>&1 || { cat "$place/up"; fail up; }
+until_true 60 hosts_are 5 || fail "five workers did not come up"
+job_start
+hosts_used 5
+job_end
+[ "$(total failed)$(total lost)$(total cancelled)" = 000 ] || fail "tasks failed or were lost"
+printf '%d tasks submitted, %d done\n' "$(total submitted)" "$(total done)"
+
+say "Down"
+"${compose[@]}" --profile demo down >"$place/down" 2>&1 || { cat "$place/down"; fail down; }
+[ -z "$(docker ps -aq --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME")" ] ||
+    fail "containers are left"
+say "PASSED"
