@@ -34,8 +34,8 @@ struct house {
     struct effects effects; /* of the time before the loop */
 };
 
-/* Each peer is a descriptor; the soft limit of 1,024 is there for programs that use select(). False:
- * too few even to start, where libzmq would abort. */
+/* Each peer is a descriptor; the soft limit of 1,024 is there for programs that use select().
+ * False: too few even to start, where libzmq would abort. */
 static bool raise_file_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {

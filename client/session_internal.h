@@ -138,8 +138,8 @@ struct session_settle {
     bool cancel;
 };
 
-/* Not answered, and its batch has yet to be sent on this connection: what is said about it must wait,
- * because the broker may never have heard of it. */
+/* Not answered, and its batch has yet to be sent on this connection: what is said about it must
+ * wait, because the broker may never have heard of it. */
 static inline bool session_record_unsent(const struct session_record *record) {
     return record->state < SESSION_TASK_ACCEPTED && record->batch != NULL &&
            (record->batch->state == SESSION_BATCH_OPEN ||

@@ -62,7 +62,8 @@ static void too_few_descriptors_end_with_5_and_one_line(void **state) {
     for (int few = 6; few <= 63; few += 19) {
         char command[512];
         snprintf(command, sizeof command,
-                 "ulimit -n %d && exec \"$WHERRY_BIN\"/wherry-broker --http 127.0.0.1:0 --listen %s",
+                 "ulimit -n %d && "
+                 "exec \"$WHERRY_BIN\"/wherry-broker --http 127.0.0.1:0 --listen %s",
                  few, endpoint);
         struct program *program = program_run(box, 5, "/bin/sh", "-c", command, NULL);
         assert_int_equal(count_lines(program_stderr(program)), 1);

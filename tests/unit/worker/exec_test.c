@@ -152,7 +152,7 @@ static void what_left_the_group_and_goes_on_writing_delays_nothing(void **state)
     assert_true(outcome.tail.size > 0);
     assert_true(clock_mono_us() - begin_us < 30000000);
     bytes_append(&outcome.out, "", 1);
-    int left = atoi((const char *)outcome.out.data);
+    pid_t left = (pid_t)strtol((const char *)outcome.out.data, NULL, 10);
     assert_true(left > 1);
     kill(left, SIGKILL);
     exec_outcome_fini(&outcome);
