@@ -84,7 +84,7 @@ static uint32_t putter_wake_queue(struct engine *engine, uint32_t queue_index, u
         const struct waiter *waiter = waiter_at(engine, index);
         uint32_t stream = waiter->stream;
         uint64_t number = waiter->number;
-        /* One that an earlier broker accepted is not refused: the next one will be given it, too. */
+        /* One that an earlier broker accepted is not refused: the next one will have it, too. */
         bool draining = engine->draining && !waiter->has_origin;
         if (draining || queue_never_fits(queue, waiter->payload.size)) {
             waiter_drop(engine, index);
