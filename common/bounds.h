@@ -27,6 +27,10 @@ enum {
     BOUND_CREDIT_US = 2000,            /* leased work of a lane to one child, at least one task */
     BOUND_LEASED_BYTES = 64 << 20,     /* leased arguments of one child, at least one task */
     BOUND_UNSTARTED_US = 20000,        /* unstarted so long while another idles: taken back */
+    BOUND_UNSTARTED_DOUBLINGS = 8,     /* of that, each after a take-back that helped nothing */
+    BOUND_TRANSFER_BYTES_MS = 20000,   /* bytes a ms: the slowest link that is waited for */
+    BOUND_ALONE_BYTES = 256 << 10,     /* larger, and void twice: nothing is sent behind it */
+    BOUND_CLOSE_AGAIN_US = 1000000,    /* a CLOSE_GATE without a report is said again */
     BOUND_STEP_UNITS = 1000,           /* work a step: purges, deaths, listings → next step */
     BOUND_RESULT_HELD_BYTES = 64 << 20, /* unacknowledged results in a child → it starts nothing */
     BOUND_CRASHES = 3,                 /* crashes of a running attempt → FAILED with WORKER_LOST */
@@ -49,6 +53,9 @@ enum {
     TIME_HOST_LOST_MS = 6000,
     TIME_SESSION_SILENCE_MS = 90000,   /* a client session ends after this silence */
     TIME_GRACE_MS = 10000,             /* after a restart, for hosts to announce */
+    TIME_GRACE_MEMORY_MS = 3000,       /* the same of a broker on memory, once any host announced:
+                                        * hosts notice a lost connection at once and are back
+                                        * within a second; running twice is allowed there */
     TIME_ANSWERED_WAIT_MS = 1000,      /* a dead child's answered attempt waits for its result */
     TIME_RECONNECT_LIMIT_MS = 60000,   /* no broker for this long ends every call with NO_BROKER */
     TIME_RESULT_TTL_MS = 3600000,      /* kept results: successes */

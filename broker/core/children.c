@@ -33,7 +33,8 @@ static void ring_grow(struct engine *engine, struct child *child) {
 
 uint32_t children_room(const struct child *child) {
     int32_t room = child_ahead(child->up_to, child->next - 1);
-    if (room <= 0) {
+    if (room <= 0 ||
+        (child->ring_size == BOUND_GATE_SLOTS && children_entry(child, child->next) != 0)) {
         return 0;
     }
     return (uint32_t)room < BOUND_GATE_SLOTS ? (uint32_t)room : BOUND_GATE_SLOTS;
@@ -121,6 +122,7 @@ void children_lease(struct engine *engine, uint32_t index, uint32_t lane_index,
         task->lease.child = index;
         task->lease.number = child->next++;
         child->leased_bytes += task->payload_size;
+        child->sealed = (task->flags & TASK_VOID_AGAIN) != 0 ? task->lease.number : child->sealed;
     }
     struct child_load *load = child_load_of(child, lane_index);
     load = load != NULL ? load : child_load_of(child, 0);
@@ -172,6 +174,13 @@ void children_release(struct engine *engine, uint32_t task_index) {
 
 /* ---- generations ---------------------------------------------------------------------------- */
 
+/* A large delivery takes long to arrive; it must not be void again and again before it does. */
+static void child_count_void(struct task *task) {
+    if (task->payload_size > BOUND_ALONE_BYTES) {
+        task->flags |= (task->flags & TASK_VOID) != 0 ? TASK_VOID_AGAIN : TASK_VOID;
+    }
+}
+
 /* Whatever was delivered above `started` comes back, newest first. */
 static void child_void(struct engine *engine, uint32_t index, uint32_t started) {
     struct child *child = child_at(engine, index);
@@ -183,6 +192,7 @@ static void child_void(struct engine *engine, uint32_t index, uint32_t started) 
         uint32_t number = started + (uint32_t)above;
         uint32_t task = children_entry(child, number);
         if (task != 0 && task_at(engine, task)->lease.number == number) {
+            child_count_void(task_at(engine, task));
             attempt_return(engine, task);
             engine->counts.taken_back++;
         }
@@ -196,6 +206,9 @@ bool children_closed(struct engine *engine, uint32_t index, uint32_t generation,
     }
     if (!PLANTED(PLANT_OLDER_NOT_VOIDED) || generation == child->generation) {
         child_void(engine, index, started);
+    }
+    if (!child->seen || started != child->started) {
+        child->fruitless = 0;
     }
     child->seen = true;
     child->generation = generation + 1;
@@ -212,9 +225,20 @@ bool children_is_stale(const struct engine *engine, uint32_t index, uint32_t gen
     return child->seen && child_ahead(generation + 1, child->generation) < 0;
 }
 
+bool children_can_have_started(const struct child *child, uint32_t started) {
+    return !child->seen ||
+           (child_ahead(started, child->started) >= 0 && child_ahead(started, child->next) < 0);
+}
+
 void children_credit(struct engine *engine, uint32_t index, const struct wire_credit *credit) {
     struct child *child = child_at(engine, index);
     if (!child->seen || child_ahead(credit->generation, child->generation) > 0) {
+        if (!children_can_have_started(child, credit->started)) {
+            routes_close(engine, child->route);
+            child->route = 0;
+            children_touch(engine, index);
+            return;
+        }
         (void)children_closed(engine, index, credit->generation - 1, credit->started);
     }
     if (credit->generation != child->generation) {
@@ -223,6 +247,7 @@ void children_credit(struct engine *engine, uint32_t index, const struct wire_cr
     if (child_ahead(credit->started, child->started) > 0 &&
         child_ahead(credit->started, child->next) < 0) {
         child->started = credit->started;
+        child->fruitless = 0;
         child->busy_since_us = engine_lived_us(engine);
         children_progress(engine, index);
     }
@@ -251,7 +276,7 @@ bool children_usable(const struct engine *engine, const struct child *child) {
     const struct host *host = host_at(engine, child->host);
     return host->state == HOST_LIVE && !host->draining && !engine->draining && child->route != 0 &&
            child->seen && !child->closing && !child->dead && child->adopted.count == 0 &&
-           children_room(child) > 0 &&
+           children_room(child) > 0 && !children_sealed(engine, child) &&
            (child->leased == 0 ||
             (children_work_ns(engine, child) < BOUND_CREDIT_US * 1000 &&
              engine_lived_us(engine) - child->busy_since_us < BOUND_UNSTARTED_US));
@@ -304,28 +329,42 @@ void children_update(struct engine *engine, uint32_t index) {
 
 /* ---- taking back ---------------------------------------------------------------------------- */
 
-bool children_may_wait(const struct child *child) {
-    return child->leased >= 2 && child_ahead(child->next - 1, child->started) > 0 &&
-           !child->closing && !child->dead;
+bool children_sealed(const struct engine *engine, const struct child *child) {
+    uint32_t task = children_entry(child, child->sealed);
+    return task != 0 && (task_at(engine, task)->flags & TASK_VOID_AGAIN) != 0 &&
+           task_at(engine, task)->lease.number == child->sealed &&
+           child_ahead(child->sealed, child->started) > 0;
 }
 
-void children_progress(struct engine *engine, uint32_t index) {
+bool children_may_wait(const struct child *child) {
+    return !child->dead &&
+           (child->closing ||
+            (child->leased >= 2 && child_ahead(child->next - 1, child->started) > 0));
+}
+
+/* In or out of the list, as its state says; at its end, because it was looked at. */
+static void child_look(struct engine *engine, uint32_t index) {
     struct child *child = child_at(engine, index);
     size_t offset = offsetof(struct child, in_unstarted);
     if (child->waiting) {
         list_remove(&engine->unstarted, &engine->children, offset, index);
-        child->waiting = false;
     }
-    if (children_may_wait(child)) {
-        child->waiting = true;
-        child->progress_us = engine_lived_us(engine);
+    child->waiting = children_may_wait(child);
+    if (child->waiting) {
+        child->looked_us = engine_lived_us(engine);
         list_append(&engine->unstarted, &engine->children, offset, index);
     }
 }
 
+void children_progress(struct engine *engine, uint32_t index) {
+    child_at(engine, index)->progress_us = engine_lived_us(engine);
+    child_look(engine, index);
+}
+
 static bool host_has_idle(const struct engine *engine, const struct host *host) {
     uint32_t at = host->free.head;
-    while (at != 0 && !child_at(engine, at)->idle) {
+    while (at != 0 && (child_at(engine, at)->leased > 0 ||
+                       !children_usable(engine, child_at(engine, at)))) {
         at = child_at(engine, at)->in_free.next;
     }
     return at != 0;
@@ -350,23 +389,50 @@ static bool child_has_helper(const struct engine *engine, const struct child *ch
     return false;
 }
 
+/* Time to arrive, and more after each take-back that helped nothing: what it waits for may be slow
+ * wherever it is sent. */
+static int64_t child_patience_us(const struct engine *engine, const struct child *child) {
+    uint32_t doublings =
+        children_sealed(engine, child) ? BOUND_UNSTARTED_DOUBLINGS : child->fruitless;
+    return ((int64_t)BOUND_UNSTARTED_US << doublings) +
+           (int64_t)(child->leased_bytes / BOUND_TRANSFER_BYTES_MS) * 1000;
+}
+
+static void child_close(struct engine *engine, struct child *child) {
+    const struct host *host = host_at(engine, child->host);
+    child->closing = true;
+    child->closing_us = engine_lived_us(engine);
+    struct effect *effect = effects_add(engine->out, EFFECT_CLOSE_GATE, host->route);
+    effect->place_note.place = child->place;
+}
+
+/* An order may get lost: with a connection, or at a host that does not know its child yet. */
+static void child_judge(struct engine *engine, struct child *child) {
+    int64_t now_us = engine_lived_us(engine);
+    if (host_at(engine, child->host)->route == 0) {
+        return;
+    }
+    if (child->closing && now_us - child->closing_us >= BOUND_CLOSE_AGAIN_US) {
+        child_close(engine, child);
+    } else if (!child->closing &&
+               now_us - child->progress_us >= child_patience_us(engine, child) &&
+               child_has_helper(engine, child)) {
+        child->fruitless += child->fruitless < BOUND_UNSTARTED_DOUBLINGS;
+        child_close(engine, child);
+        children_update(engine, child->index);
+    }
+}
+
 void children_judge_unstarted(struct engine *engine) {
     int64_t limit = engine_lived_us(engine) - BOUND_UNSTARTED_US;
     uint32_t rounds = engine->unstarted.count;
     while (rounds-- > 0) {
         uint32_t index = engine->unstarted.head;
-        struct child *child = child_at(engine, index);
-        if (child->progress_us > limit) {
+        if (child_at(engine, index)->looked_us > limit) {
             return;
         }
-        const struct host *host = host_at(engine, child->host);
-        if (host->route != 0 && child_has_helper(engine, child)) {
-            child->closing = true;
-            struct effect *effect = effects_add(engine->out, EFFECT_CLOSE_GATE, host->route);
-            effect->place_note.place = child->place;
-            children_update(engine, index);
-        }
-        children_progress(engine, index);
+        child_judge(engine, child_at(engine, index));
+        child_look(engine, index);
     }
 }
 

@@ -52,13 +52,16 @@ struct child {
     struct child_load loads[CHILD_LOADS];
     struct list adopted;   /* leased by announcement; links in cold records */
     uint64_t batch;        /* newest batch its deliveries wait for: they leave in order */
-    int64_t progress_us;   /* since when a delivery may wait: orders engine.unstarted */
+    int64_t looked_us;     /* when it was looked at last: orders engine.unstarted */
+    int64_t progress_us;   /* since when a delivery may wait */
+    int64_t closing_us;    /* when CLOSE_GATE was sent last */
+    uint32_t sealed;       /* the number of a delivery behind which nothing is sent */
+    uint8_t fruitless;     /* take-backs since it started anything */
     int64_t busy_since_us; /* since when it has said nothing about what it runs */
     uint64_t death_sequence;
     struct links in_free; /* host.free */
     struct links in_due;  /* engine.children_due */
-    struct links
-        in_unstarted; /* engine.unstarted: two or more leased, longest without progress first */
+    struct links in_unstarted;   /* engine.unstarted, longest not looked at first */
     struct wire_token_run *acks; /* results to acknowledge in this turn */
     uint32_t ack_count;
     uint32_t ack_capacity;
@@ -94,6 +97,9 @@ bool children_closed(struct engine *engine, uint32_t child, uint32_t generation,
 /* A report of `generation` is older than one that was seen. Equal ones are not: a gate's closing
  * and the first credit of the next generation say the same. */
 bool children_is_stale(const struct engine *engine, uint32_t child, uint32_t generation);
+/* It cannot have started what it was not given, nor less than before. */
+bool children_can_have_started(const struct child *child, uint32_t started);
+/* One that opens a generation with an impossible number is refused, and its route closed. */
 void children_credit(struct engine *engine, uint32_t child, const struct wire_credit *credit);
 /* Something changed: acknowledge results and look at its room in this turn. */
 void children_touch(struct engine *engine, uint32_t child);
@@ -104,9 +110,13 @@ void children_settle(struct engine *engine);
 bool children_usable(const struct engine *engine, const struct child *child);
 /* Joins or leaves its host's free list, as its state says. */
 void children_update(struct engine *engine, uint32_t child);
-/* Two or more deliveries, and not all are known to have started: one of them waits. */
+/* Its last delivery came back often, and has not started yet: it travels alone. What else would be
+ * sent there could be cancelled, and take it along each time that the gate is closed. */
+bool children_sealed(const struct engine *engine, const struct child *child);
+/* Two or more deliveries, and not all are known to have started: one of them waits. Or its gate
+ * should have been closed, and no report has come yet. */
 bool children_may_wait(const struct child *child);
-/* The 20 ms in which it may wait run from now. */
+/* The time in which it may wait runs from now. */
 void children_progress(struct engine *engine, uint32_t child);
 /* TICK: takes deliveries back that wait while another process idles. */
 void children_judge_unstarted(struct engine *engine);

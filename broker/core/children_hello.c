@@ -59,7 +59,12 @@ void children_hello(struct engine *engine, route_id route, const struct event_he
         child_refuse(engine, route, hello, "this session belongs to somebody else");
         return;
     }
-    if (children_is_stale(engine, index, hello->generation)) {
+    bool stale = children_is_stale(engine, index, hello->generation);
+    if (!stale && !children_can_have_started(child, hello->started)) {
+        child_refuse(engine, route, hello, "it cannot have started what it was not given");
+        return;
+    }
+    if (stale) {
         /* Of a former connection, or of the place's former child: the living one keeps its route.
          * Should this be the living one, overtaken by its host's report, it says hello again. */
         effects_add(engine->out, EFFECT_HELLO_REQUIRED, route);
@@ -77,6 +82,9 @@ void children_disconnect(struct engine *engine, uint32_t index, route_id route) 
     struct child *child = child_at(engine, index);
     if (child->old_route == route) {
         child->old_route = 0;
+        return;
+    }
+    if (child->route != route) {
         return;
     }
     child->route = 0;
@@ -101,6 +109,7 @@ void children_drop(struct engine *engine, uint32_t index) {
     routes_close(engine, child->old_route);
     child->route = 0;
     child->old_route = 0;
+    child->closing = false;
     if (child->waiting) {
         children_progress(engine, index);
     }

@@ -364,7 +364,7 @@ static int64_t engine_next_silence(const struct engine *engine) {
     }
     if (engine->unstarted.head != 0) {
         next = earlier(next,
-                       child_at(engine, engine->unstarted.head)->progress_us + BOUND_UNSTARTED_US);
+                       child_at(engine, engine->unstarted.head)->looked_us + BOUND_UNSTARTED_US);
     }
     return next;
 }

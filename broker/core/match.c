@@ -89,6 +89,9 @@ static uint32_t match_fill(struct engine *engine, uint32_t lane_index, uint32_t 
             *batch = once ? match_start_once(engine, index, *batch) : *batch;
         }
         match_take(engine, &home, index, &items[count++]);
+        if ((task_at(engine, index)->flags & TASK_VOID_AGAIN) != 0) {
+            break;
+        }
     }
     return count;
 }

@@ -43,6 +43,8 @@ enum task_flag {
     TASK_ANNOUNCED = 32, /* scratch: named by the host hello that is being read */
     TASK_STARTED = 64,   /* run-once: a start record was written */
     TASK_RECEIVED = 128, /* its client acknowledged the result (kept ones only) */
+    TASK_VOID = 256,     /* a large delivery that came back once before it started, … */
+    TASK_VOID_AGAIN = 512, /* … and again: now nothing is sent behind it */
 };
 
 struct task {

@@ -156,6 +156,127 @@ static void an_unstarted_delivery_is_taken_back_while_another_process_idles(void
     bench_close(bench);
 }
 
+/* Numbers 2 … 4 with arguments of 20 MiB lie at the child, which has started none of them. */
+static struct bench *large_delivered(void) {
+    struct bench *bench = bench_open(MEMORY);
+    bench_client(bench, 1);
+    bench_worker(bench, 10, "f");
+    bench_submit(bench, 1, "f", 1, 1);
+    bench_result(bench, 11, 1, 1, WIRE_DONE, (struct wire_credit){1, 9, 1});
+    bench_ack(bench, 1, 1, 1, 1);
+    struct bench_submit large = {.function = "f", .first = 2, .count = 3, .size = 20 << 20};
+    bench_submit_with(bench, 1, &large);
+    assert_int_equal(bench_counts(bench).leased, 3);
+    bench_worker(bench, 20, "f");
+    bench_forget(bench);
+    return bench;
+}
+
+static void a_large_delivery_has_time_to_arrive_before_it_is_taken_back(void **state) {
+    (void)state;
+    struct bench *bench = large_delivered();
+    bench_pass(bench, 2000); /* 60 MiB */
+    bench_expect(bench, "");
+    bench_pass(bench, 1500);
+    bench_expect(bench, "10 CLOSE_GATE p0\n");
+    bench_close(bench);
+}
+
+static void a_large_delivery_that_came_back_twice_travels_alone(void **state) {
+    (void)state;
+    struct bench *bench = large_delivered();
+    for (uint32_t generation = 1; generation <= 2; generation++) { /* say, others are cancelled */
+        bench_gate(bench, 10, 0, generation, 1);
+        bench_gate(bench, 20, 0, generation, 0);
+        bench_credit(bench, 11, generation + 1, 9, 1);
+        bench_credit(bench, 21, generation + 1, 8, 0);
+    }
+    assert_int_equal(bench_counts(bench).leased, 2);
+    bench_submit(bench, 1, "f", 5, 5);
+    assert_int_equal(bench_counts(bench).leased, 2); /* one each, and nothing behind it */
+    bench_close(bench);
+}
+
+static uint32_t times(const struct bench *bench, const char *text) {
+    uint32_t count = 0;
+    for (const char *at = bench_trace(bench); (at = strstr(at, text)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+static void each_take_back_without_progress_doubles_the_patience(void **state) {
+    (void)state;
+    struct bench *bench = three_delivered();
+    bench_worker(bench, 20, "f");
+    uint32_t generation = 1;
+    uint32_t closed = 0;
+    for (uint32_t turn = 0; turn < 400; turn++) { /* 4 s; neither ever starts anything */
+        bench_pass(bench, 10);
+        if (times(bench, "10 CLOSE_GATE") + times(bench, "20 CLOSE_GATE") > 0) {
+            closed++;
+            bench_gate(bench, 10, 0, generation, 1);
+            bench_gate(bench, 20, 0, generation, 0);
+            generation++;
+            bench_credit(bench, 11, generation, 9, 1);
+            bench_forget(bench);
+            bench_credit(bench, 21, generation, 8, 0);
+        }
+    }
+    assert_in_range(closed, 1, 10);
+    bench_close(bench);
+}
+
+static void an_order_to_close_a_gate_is_repeated_until_it_is_reported(void **state) {
+    (void)state;
+    struct bench *bench = three_delivered();
+    bench_worker(bench, 20, "f");
+    bench_pass(bench, 30);
+    bench_expect(bench, "10 CLOSE_GATE p0\n"); /* its host did not know the child yet */
+    bench_done(bench, 11, 2, 2);
+    bench_done(bench, 11, 3, 3);
+    bench_done(bench, 11, 4, 4);
+    bench_forget(bench);
+    bench_pass(bench, 1100);
+    bench_expect(bench, "10 CLOSE_GATE p0\n");
+    bench_gate(bench, 10, 0, 1, 4);
+    bench_credit(bench, 11, 2, 12, 4);
+    bench_plain(bench, 20, EVENT_GOODBYE);
+    bench_submit(bench, 1, "f", 5, 2);
+    assert_non_null(strstr(bench_trace(bench), "11 DELIVER f g2 s5"));
+    bench_forget(bench);
+    bench_close(bench);
+}
+
+static void a_child_cannot_have_started_what_it_was_not_given(void **state) {
+    (void)state;
+    static const uint32_t started[] = {4 + 4096, 1 + 8192, 0, UINT32_MAX, 5};
+    for (size_t i = 0; i < sizeof(started) / sizeof(started[0]); i++) {
+        struct bench *bench = three_delivered();
+        bench_credit(bench, 11, 2, started[i] + 4096, started[i]);
+        bench_expect(bench, "11 CLOSE_ROUTE\n");
+        bench_hello_child(bench, 12, 10, 0, 2, started[i]);
+        assert_non_null(strstr(bench_trace(bench), "12 REFUSED"));
+        bench_forget(bench);
+        bench_hello_child(bench, 13, 10, 0, 2, 4);
+        bench_credit(bench, 13, 3, 20, 4);
+        bench_submit(bench, 1, "f", 5, 2);
+        assert_non_null(strstr(bench_trace(bench), "13 DELIVER f g3 s5"));
+        bench_close(bench);
+    }
+}
+
+static void numbers_that_a_host_lets_jump_find_no_place_and_nobody_waits_for_one(void **state) {
+    (void)state;
+    struct bench *bench = three_delivered();
+    bench_gate(bench, 10, 0, 1, 2 + 4096 - 1); /* 2 … 4 count as started: in the way of the next */
+    bench_credit(bench, 11, 2, 2 + 8190, 2 + 4096 - 1);
+    bench_submit(bench, 1, "f", 5, 2);
+    bench_pass(bench, 50);
+    assert_int_equal(bench_counts(bench).leased, 3);
+    bench_close(bench);
+}
+
 static void a_host_hello_keeps_what_it_announces_and_loses_the_rest(void **state) {
     (void)state;
     struct bench *bench = three_delivered();
@@ -182,6 +303,12 @@ int main(void) {
         cmocka_unit_test(an_answered_attempt_waits_for_its_result_and_is_then_lost_not_crashed),
         cmocka_unit_test(what_a_dead_gate_does_not_say_is_lost),
         cmocka_unit_test(an_unstarted_delivery_is_taken_back_while_another_process_idles),
+        cmocka_unit_test(a_large_delivery_has_time_to_arrive_before_it_is_taken_back),
+        cmocka_unit_test(a_large_delivery_that_came_back_twice_travels_alone),
+        cmocka_unit_test(each_take_back_without_progress_doubles_the_patience),
+        cmocka_unit_test(an_order_to_close_a_gate_is_repeated_until_it_is_reported),
+        cmocka_unit_test(a_child_cannot_have_started_what_it_was_not_given),
+        cmocka_unit_test(numbers_that_a_host_lets_jump_find_no_place_and_nobody_waits_for_one),
         cmocka_unit_test(a_host_hello_keeps_what_it_announces_and_loses_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
