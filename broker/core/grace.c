@@ -22,7 +22,9 @@ void grace_init(struct grace *grace) {
 }
 
 void grace_begin(struct engine *engine) {
-    engine->grace.until_us = engine_lived_us(engine) + (int64_t)TIME_GRACE_MS * 1000;
+    int64_t now_us = engine_lived_us(engine);
+    engine->grace.until_us = now_us + (int64_t)TIME_GRACE_MS * 1000;
+    engine->grace.early_us = now_us + (int64_t)TIME_GRACE_MEMORY_MS * 1000;
 }
 
 int64_t grace_next(const struct engine *engine) {
@@ -30,7 +32,10 @@ int64_t grace_next(const struct engine *engine) {
     if (grace->over) {
         return INT64_MAX;
     }
-    return engine->config.keeps && grace->awaited == 0 ? 0 : grace->until_us;
+    if (engine->config.keeps) {
+        return grace->awaited == 0 ? 0 : grace->until_us;
+    }
+    return engine->counts.hosts > 0 ? grace->early_us : grace->until_us;
 }
 
 void grace_suspect(struct engine *engine, uint32_t task) {

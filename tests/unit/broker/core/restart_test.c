@@ -323,6 +323,32 @@ static void what_nobody_resubmits_is_given_up_after_the_grace_time(void **state)
     bench_close(bench);
 }
 
+/* On memory nobody knows who is to announce: the first host is taken for a sign of the others. */
+static void on_memory_a_resubmission_waits_three_seconds_once_a_host_is_there(void **state) {
+    (void)state;
+    struct bench *bench = bench_open(MEMORY);
+    bench_client(bench, 2);
+    resubmit(bench, 1, bench_id(1, 1));
+    bench_pass(bench, 1000);
+    bench_hello_host(bench, 10, 10, "f", NULL, 0);
+    bench_forget(bench);
+    bench_pass(bench, 1900);
+    assert_int_equal(bench_logged(bench, "grace time over"), 0);
+    bench_pass(bench, 200);
+    assert_int_equal(bench_logged(bench, "grace time over"), 1);
+    bench_close(bench);
+}
+
+static void on_memory_without_a_host_the_grace_time_is_whole(void **state) {
+    (void)state;
+    struct bench *bench = bench_open(MEMORY);
+    bench_pass(bench, 9900);
+    assert_int_equal(bench_logged(bench, "grace time over"), 0);
+    bench_pass(bench, 200);
+    assert_int_equal(bench_logged(bench, "grace time over"), 1);
+    bench_close(bench);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepted_tasks_results_and_answers_survive),
@@ -340,6 +366,8 @@ int main(void) {
         cmocka_unit_test(a_resubmission_meets_the_attempt_that_was_announced),
         cmocka_unit_test(a_resubmission_meets_the_result_that_came_first),
         cmocka_unit_test(what_nobody_resubmits_is_given_up_after_the_grace_time),
+        cmocka_unit_test(on_memory_a_resubmission_waits_three_seconds_once_a_host_is_there),
+        cmocka_unit_test(on_memory_without_a_host_the_grace_time_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
