@@ -230,6 +230,9 @@ void checker_effect(struct sim_checker *checker, const struct effect *effect) {
     } else if (effect->kind == EFFECT_LEASE_LOST) {
         for (uint32_t i = 0; i < effect->tokens.run_count; i++) {
             const struct wire_token_run *run = &effect->tokens.runs[i];
+            world_say(&checker->sim->world,
+                      "declared lost: %" PRIu64 ":%" PRIu64 " and %" PRIu64 " in all", run->epoch,
+                      run->first, run->count);
             for (uint64_t j = 0; j < run->count; j++) {
                 checker_ended_add(checker, (struct token){run->epoch, run->first + j});
             }
