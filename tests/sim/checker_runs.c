@@ -163,7 +163,6 @@ static bool checker_is_ended(const struct sim_checker *checker, struct token tok
     return false;
 }
 
-/* LEASE_LOST: the broker has said of these attempts that they are void. */
 static void checker_ended_add(struct sim_checker *checker, struct token token) {
     if (checker->ended_count == checker->ended_capacity) {
         checker->ended_capacity = checker->ended_capacity * 2 + 16;
@@ -215,6 +214,22 @@ static struct span checker_payload(const struct sim_checker *checker, struct pay
                                : inline_payload;
 }
 
+/* The broker says in its log which attempts it has given up. (LEASE_LOST says less: it also answers
+ * an old announcement of an attempt whose result came meanwhile.) */
+static void checker_log(struct sim_checker *checker, struct span text) {
+    char line[200];
+    size_t size = text.size < sizeof line ? text.size : sizeof line - 1;
+    memcpy(line, text.data, size);
+    line[size] = '\0';
+    const char *at = strstr(line, "token=");
+    struct token token;
+    if (at != NULL &&
+        (strstr(line, "\"lease lost\"") != NULL || strstr(line, "\"process died\"") != NULL) &&
+        sscanf(at, "token=%" SCNu64 ".%" SCNu64, &token.epoch, &token.counter) == 2) {
+        checker_ended_add(checker, token);
+    }
+}
+
 void checker_effect(struct sim_checker *checker, const struct effect *effect) {
     if (effect->kind == EFFECT_DELIVER) {
         checker_deliver(checker, &effect->deliver);
@@ -227,16 +242,8 @@ void checker_effect(struct sim_checker *checker, const struct effect *effect) {
     } else if (effect->kind == EFFECT_ANSWER && effect->answer.has_outcome) {
         checker_recorded(checker, checker_payload(checker, effect->answer.payload,
                                                   effect->answer.inline_payload));
-    } else if (effect->kind == EFFECT_LEASE_LOST) {
-        for (uint32_t i = 0; i < effect->tokens.run_count; i++) {
-            const struct wire_token_run *run = &effect->tokens.runs[i];
-            world_say(&checker->sim->world,
-                      "declared lost: %" PRIu64 ":%" PRIu64 " and %" PRIu64 " in all", run->epoch,
-                      run->first, run->count);
-            for (uint64_t j = 0; j < run->count; j++) {
-                checker_ended_add(checker, (struct token){run->epoch, run->first + j});
-            }
-        }
+    } else if (effect->kind == EFFECT_LOG) {
+        checker_log(checker, effect->log.text);
     }
 }
 
