@@ -7,6 +7,7 @@
 #include "worker/supervisor.h"
 
 int wherry_worker_main(int argc, char **argv, const wherry_function_table *table) {
+    supervisor_block_signals();
     struct settings settings;
     switch (settings_read(&settings, argc, argv, table)) {
     case FLAGS_SHOWN:

@@ -42,14 +42,23 @@ enum supervisor_exit { EXIT_CLEAN = 0, EXIT_USAGE = 2, EXIT_FORCED = 8 };
 
 /* ---- the start ------------------------------------------------------------------------------ */
 
-static void supervisor_block_signals(struct supervisor *self) {
+static void supervisor_caught(sigset_t *set) {
     static const int caught[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
-    sigset_t set;
-    sigemptyset(&set);
+    sigemptyset(set);
     for (size_t i = 0; i < sizeof caught / sizeof caught[0]; i++) {
-        sigaddset(&set, caught[i]);
+        sigaddset(set, caught[i]);
     }
+}
+
+void supervisor_block_signals(void) {
+    sigset_t set;
+    supervisor_caught(&set);
     sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static void supervisor_take_signals(struct supervisor *self) {
+    sigset_t set;
+    supervisor_caught(&set);
     self->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     CHECK(self->signals >= 0);
 }
@@ -328,7 +337,8 @@ int supervisor_run(const struct settings *settings) {
                               .say_at_us = clock_mono_us() + SUPERVISOR_SAY_FIRST_US};
     pthread_mutex_init(&self.mutex, NULL);
     wire_out_init(&self.out);
-    supervisor_block_signals(&self);
+    supervisor_block_signals();
+    supervisor_take_signals(&self);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     self.notice = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (self.notice < 0 || !supervisor_fork(&self)) {

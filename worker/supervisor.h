@@ -11,6 +11,9 @@
 
 #include "worker/settings.h"
 
+/* First thing of all: a signal of the first milliseconds waits until supervisor_run() takes it, and
+ * ends the worker as any later one does. */
+void supervisor_block_signals(void);
 /* From a process without other threads. Returns the exit code: 0 clean, 2 a plugin or command that
  * cannot be offered, 8 forced. */
 int supervisor_run(const struct settings *settings);
