@@ -330,16 +330,17 @@ void children_update(struct engine *engine, uint32_t index) {
 /* ---- taking back ---------------------------------------------------------------------------- */
 
 bool children_sealed(const struct engine *engine, const struct child *child) {
+    if (child_ahead(child->sealed, child->started) <= 0) {
+        return false; /* nearly always */
+    }
     uint32_t task = children_entry(child, child->sealed);
     return task != 0 && (task_at(engine, task)->flags & TASK_VOID_AGAIN) != 0 &&
-           task_at(engine, task)->lease.number == child->sealed &&
-           child_ahead(child->sealed, child->started) > 0;
+           task_at(engine, task)->lease.number == child->sealed;
 }
 
 bool children_may_wait(const struct child *child) {
-    return !child->dead &&
-           (child->closing ||
-            (child->leased >= 2 && child_ahead(child->next - 1, child->started) > 0));
+    return !child->dead && (child->closing || (child->leased >= 2 &&
+                                               child_ahead(child->next - 1, child->started) > 0));
 }
 
 /* In or out of the list, as its state says; at its end, because it was looked at. */
@@ -363,8 +364,8 @@ void children_progress(struct engine *engine, uint32_t index) {
 
 static bool host_has_idle(const struct engine *engine, const struct host *host) {
     uint32_t at = host->free.head;
-    while (at != 0 && (child_at(engine, at)->leased > 0 ||
-                       !children_usable(engine, child_at(engine, at)))) {
+    while (at != 0 &&
+           (child_at(engine, at)->leased > 0 || !children_usable(engine, child_at(engine, at)))) {
         at = child_at(engine, at)->in_free.next;
     }
     return at != 0;
@@ -414,8 +415,7 @@ static void child_judge(struct engine *engine, struct child *child) {
     }
     if (child->closing && now_us - child->closing_us >= BOUND_CLOSE_AGAIN_US) {
         child_close(engine, child);
-    } else if (!child->closing &&
-               now_us - child->progress_us >= child_patience_us(engine, child) &&
+    } else if (!child->closing && now_us - child->progress_us >= child_patience_us(engine, child) &&
                child_has_helper(engine, child)) {
         child->fruitless += child->fruitless < BOUND_UNSTARTED_DOUBLINGS;
         child_close(engine, child);

@@ -47,7 +47,7 @@ struct child {
     uint32_t up_to;
     uint32_t *ring; /* number & (ring_size - 1) -> leased task */
     uint32_t ring_size;
-    uint32_t leased; /* entries of the ring */
+    uint32_t leased;       /* entries of the ring */
     uint64_t leased_bytes; /* their arguments */
     struct child_load loads[CHILD_LOADS];
     struct list adopted;   /* leased by announcement; links in cold records */
@@ -59,8 +59,8 @@ struct child {
     uint8_t fruitless;     /* take-backs since it started anything */
     int64_t busy_since_us; /* since when it has said nothing about what it runs */
     uint64_t death_sequence;
-    struct links in_free; /* host.free */
-    struct links in_due;  /* engine.children_due */
+    struct links in_free;        /* host.free */
+    struct links in_due;         /* engine.children_due */
     struct links in_unstarted;   /* engine.unstarted, longest not looked at first */
     struct wire_token_run *acks; /* results to acknowledge in this turn */
     uint32_t ack_count;
