@@ -100,7 +100,7 @@ fi
 mkdir "$place/consumer"
 cp "$here/consumer/CMakeLists.txt" "$here/consumer/greet.cpp" "$top/examples/hello.c" \
     "$place/consumer"
-CC=$cc CXX=$cxx run find_package cmake -S "$place/consumer" -B "$place/consumer/build" \
+CC=$cc CXX=$cxx run find_package cmake -G Ninja -S "$place/consumer" -B "$place/consumer/build" \
     "-DCMAKE_PREFIX_PATH=$root" "-DCMAKE_C_FLAGS=${flags[*]}" "-DCMAKE_CXX_FLAGS=${flags[*]}" \
     "-DWITH_CXX=${cxx:+ON}"
 run find_package-build cmake --build "$place/consumer/build"
