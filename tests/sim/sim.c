@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define SIM_SECOND_US INT64_C(1000000)
-#define SIM_CALM_US (6 * SIM_SECOND_US)
+#define SIM_CALM_US (10 * SIM_SECOND_US)
 #define SIM_DAY_US (24 * 3600 * SIM_SECOND_US)
 
 enum { SIM_QUIET_STEPS_MAX = 400000, SIM_LOOK_EVERY = 40 };
