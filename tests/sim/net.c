@@ -139,6 +139,7 @@ static void net_route_leave(struct net *net, struct net_route *route) {
         int64_t late_us = sim_rng_skewed(&net->rng, 0, 3000000);
         while (*at != NULL && sim_rng_chance(&net->rng, 700)) {
             (*at)->due_us += late_us;
+            world_at(net->world, (*at)->due_us, net_pump, net, route->id * 2 + NET_UP);
             at = &(*at)->next;
         }
         struct net_message *lost = *at;
