@@ -77,6 +77,8 @@ struct sim_checker {
     struct engine_counts before;
     struct token *ended; /* attempts that the broker declared lost, newest last */
     uint32_t ended_count;
+    uint32_t ended_closed; /* of them, those whose batch was closed */
+    uint32_t ended_firm;   /* and committed: a crash takes none of these back */
     uint32_t ended_capacity;
 };
 

@@ -57,6 +57,8 @@ static void checker_forgotten(const struct sim_checker *checker, struct sim_task
 
 void checker_broker_crashed(struct sim_checker *checker) {
     checker_explain(checker);
+    checker->ended_count = checker->sim->config.durable ? checker->ended_firm : 0;
+    checker->ended_closed = checker->ended_count;
     for (uint32_t i = 0; i < checker->count; i++) {
         struct sim_task *task = checker->tasks[i];
         checker_uncount(checker, task);
@@ -242,6 +244,8 @@ void checker_effect(struct sim_checker *checker, const struct effect *effect) {
     } else if (effect->kind == EFFECT_ANSWER && effect->answer.has_outcome) {
         checker_recorded(checker, checker_payload(checker, effect->answer.payload,
                                                   effect->answer.inline_payload));
+    } else if (effect->kind == EFFECT_COMMIT) {
+        checker->ended_closed = checker->ended_count;
     } else if (effect->kind == EFFECT_LOG) {
         checker_log(checker, effect->log.text);
     }
@@ -281,6 +285,7 @@ void checker_after_step(struct sim_checker *checker, enum event_kind kind) {
     const struct engine *engine = checker->sim->broker.engine;
     struct engine_counts after;
     engine_counts(engine, &after);
+    checker->ended_firm = kind == EVENT_COMMITTED ? checker->ended_closed : checker->ended_firm;
     /* A commit lets many parked events through at once: the bound may have been raised between
      * them. */
     if (after.submitted == checker->before.submitted || kind == EVENT_COMMITTED ||

@@ -300,6 +300,8 @@ struct sim_call *sim_client_ask(struct sim_client *client, enum wire_verb verb, 
     bytes_free(&body);
     if (call != NULL) {
         call->id = id;
+        world_say(&client->sim->world, "c%u asks %u about number %llu of %llx", client->index, verb,
+                  (unsigned long long)id.number, (unsigned long long)id.session);
         sim_client_wake(client);
     }
     return call;
