@@ -191,10 +191,12 @@ bool session_want_accepted(struct session *session, struct task_id key) {
     if ((record->flags & SESSION_ACCEPTED_ONCE) != 0) {
         return true;
     }
-    if (record->batch->state == SESSION_BATCH_FLYING && !record->batch->want_ack) {
+    /* Each one of a batch that flies without asking is asked about by itself, once. */
+    if (record->batch->state != SESSION_BATCH_FLYING) {
+        record->batch->want_ack = true;
+    } else if (!record->batch->want_ack && (record->flags & SESSION_ACCEPT_WANTED) == 0) {
         session_ask_retry(session, session->by_slot[key.slot], key.number, record);
     }
-    record->batch->want_ack = true;
     record->flags |= SESSION_ACCEPT_WANTED;
     return false;
 }
