@@ -188,3 +188,29 @@ void page_that_cannot_be_trusted_ends_its_attempts_as_lost(struct sim *s) {
     EXPECT(s, task->outcome == WHERRY_OK && task->runs == 2);
     EXPECT(s, counts(s).retries_lease == 1 && counts(s).retries_crash == 0);
 }
+
+/* The acknowledgement of a death was lost: the host says hello with the dead child's attempts, and
+ * the death, again. One task was submitted again before, one after; neither may stay with a child
+ * that is no more. */
+void death_told_again_ends_what_was_announced_again(struct sim *s) {
+    struct cast cast = cast_of(s);
+    cast_deliver(s, &cast, 2, 2);
+    cast.child->started += 2;
+    struct wire_attempt attempts[2] = {puppet_attempt(&cast.child->deliveries[0], true),
+                                       puppet_attempt(&cast.child->deliveries[1], false)};
+    struct puppet_place dead = {0, false, cast.child->generation, cast.child->started, attempts, 2};
+    broker_crash(s, STORE_FATE_LOST);
+    broker_start(s);
+    puppet_host_hello(cast.host, true, &dead, 1);
+    puppet_death(cast.host, 1, &dead);
+    UNTIL(s, cast.host->seen[WIRE_DEATH_ACK] == 1);
+    puppet_host_hello(cast.host, true, &dead, 1);
+    cast.client->session += 100;
+    puppet_client_hello(cast.client, false);
+    puppet_submit(cast.client, 1, 1, &(struct puppet_lane){.origin = &attempts[0].id});
+    scene_wait(s, 100);
+    puppet_death(cast.host, 1, &dead);
+    UNTIL(s, cast.host->seen[WIRE_DEATH_ACK] == 1);
+    puppet_submit(cast.client, 2, 1, &(struct puppet_lane){.origin = &attempts[1].id});
+    UNTIL(s, counts(s).ready == 2);
+}
