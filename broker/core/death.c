@@ -39,6 +39,12 @@ static void death_attempt(struct engine *engine, uint32_t child, const struct ev
     }
 }
 
+static void death_attempts(struct engine *engine, uint32_t child, const struct event_death *death) {
+    for (uint32_t i = 0; i < death->attempt_count; i++) {
+        death_attempt(engine, child, death, &death->attempts[i]);
+    }
+}
+
 /* Planted: everything that was delivered counts, started or not. */
 static void death_count_bystanders(struct engine *engine, uint32_t index,
                                    const struct event_death *death) {
@@ -64,13 +70,13 @@ void death_receive(struct engine *engine, uint32_t host_index, const struct even
         child->death_sequence = death->sequence;
         child->dead = true;
         (void)children_closed(engine, index, death->generation, death->started);
-        for (uint32_t i = 0; i < death->attempt_count; i++) {
-            death_attempt(engine, index, death, &death->attempts[i]);
-        }
+        death_attempts(engine, index, death);
         grace_forget_running(engine, index);
         hosts_sweep_child(engine, index); /* answered ones are awaited, all others are over */
         children_progress(engine, index);
         children_touch(engine, index);
+    } else {
+        death_attempts(engine, index, death); /* a hello may have announced them again meanwhile */
     }
     struct effect *effect = effects_add(engine_sink(engine), EFFECT_DEATH_ACK, host->route);
     effect->place_note.place = death->place;

@@ -57,11 +57,11 @@ struct lost { /* announced attempts of one place that are void */
 };
 
 /* False: void, and the host must be told. */
-static bool host_announce(struct engine *engine, uint32_t child,
+static bool host_announce(struct engine *engine, uint32_t child, bool alive,
                           const struct event_attempt *attempt) {
     uint32_t index = task_find(engine, attempt->id);
-    if (index == 0) {
-        return grace_keep_announcement(engine, attempt->id, attempt->token, child) ||
+    if (index == 0) { /* a dead child's attempt is nothing that a resubmission could be matched with */
+        return !alive || grace_keep_announcement(engine, attempt->id, attempt->token, child) ||
                attempt->answered;
     }
     if (!attempt_judge(engine, index, attempt->token)) {
@@ -90,7 +90,7 @@ static void host_announce_place(struct engine *engine, uint32_t index,
     struct wire_token_run *runs = NULL;
     uint32_t count = 0;
     for (uint32_t i = 0; i < place->attempt_count; i++) {
-        if (!host_announce(engine, child, &place->attempts[i])) {
+        if (!host_announce(engine, child, place->alive, &place->attempts[i])) {
             if (runs == NULL) {
                 runs = effects_alloc(sink, place->attempt_count * sizeof(*runs));
             }
