@@ -84,6 +84,7 @@ static void broker_carry_out(struct sim_broker *broker, const struct effect *eff
         store_delete(sim->store, &effect->record);
         break;
     case EFFECT_COMMIT:
+        world_say(&sim->world, "batch %llu is closed", (unsigned long long)effect->batch);
         store_commit(sim->store, effect->batch);
         break;
     case EFFECT_LOG:
@@ -194,6 +195,7 @@ void sim_broker_route_lost(void *context, route_id route) {
 static void broker_committed_later(void *subject, uint64_t batch) {
     struct sim_broker *broker = subject;
     struct event committed = {.kind = EVENT_COMMITTED, .committed = batch};
+    world_say(&broker->sim->world, "batch %llu is committed", (unsigned long long)batch);
     sim_broker_step(broker, &committed);
 }
 

@@ -190,6 +190,8 @@ static void checker_recorded(struct sim_checker *checker, struct span payload) {
     }
     task->recorded = true;
     task->note = note;
+    world_say(world, "task %u: result of %" PRIu64 ":%" PRIu64 " leaves", task->ordinal, note.epoch,
+              note.counter);
     if (!token_equal(token, task->delivered)) {
         world_fail(world,
                    "task %u: a stale attempt's result is recorded (%" PRIu64 ":%" PRIu64

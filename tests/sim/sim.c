@@ -231,7 +231,7 @@ static void sim_look_for_rest(struct sim *sim, bool results_too) {
 
 static bool sim_only_results_left(const struct sim *sim) {
     struct engine_counts counts = sim_broker_counts(&sim->broker);
-    return counts.tasks == counts.results_kept;
+    return counts.tasks == counts.results_kept && counts.waiters == 0;
 }
 
 /* Everybody leaves; then only kept results are there, and a day later nothing. */
