@@ -50,6 +50,24 @@ void result_is_not_shown_before_its_batch(struct sim *s) {
     UNTIL(s, other->call_answered[1] && cast.client->results[1] == 1);
 }
 
+/* It waits already when the result comes, and another batch is under way: that one's commit says
+ * nothing. */
+void waiter_is_answered_only_with_the_batch_of_the_result(struct sim *s) {
+    struct cast cast = cast_of(s);
+    struct puppet *other = puppet_add(s, "other");
+    puppet_client_hello(other, false);
+    cast_deliver_one(s, &cast);
+    puppet_call(other, 1, WIRE_TASK_WAIT, puppet_id(cast.client, "q0", 1), 60000);
+    scene_wait(s, 100);
+    store_set_delay(s->store, 1000000, 1000000);
+    puppet_submit(cast.client, 2, 1, &(struct puppet_lane){.flags = TASK_KEEP});
+    scene_wait(s, 100);
+    puppet_result(cast.child, &cast.child->deliveries[0], WIRE_DONE);
+    UNTIL(s, cast.client->answer[2] == PUPPET_ACCEPTED); /* the first batch is committed */
+    NEVER(s, 500, other->call_answered[1] || cast.child->seen[WIRE_RESULT_ACK] > 0);
+    UNTIL(s, other->call_answered[1]);
+}
+
 void receipt_of_result_leaves_after_commit(struct sim *s) {
     struct cast cast = cast_of(s);
     cast_deliver_one(s, &cast);
