@@ -43,8 +43,13 @@ void result_answer(struct engine *engine, route_id route, uint64_t call, uint32_
     effect->answer.inline_payload = failure;
 }
 
+/* Before the record changes: the batch in which it will is opened first, so that the answers wait
+ * for that one. */
 static void result_answer_waiters(struct engine *engine, uint32_t index) {
     struct cold *cold = cold_find(engine, index);
+    if (engine->config.keeps && cold != NULL && cold->waiters.head != 0) {
+        (void)barrier_change(engine, 0);
+    }
     while (cold != NULL && cold->waiters.head != 0) {
         const struct waiter *waiter = waiter_at(engine, cold->waiters.head);
         result_answer(engine, session_at(engine, waiter->session)->route, waiter->number, index);
