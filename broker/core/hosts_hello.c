@@ -60,7 +60,7 @@ struct lost { /* announced attempts of one place that are void */
 static bool host_announce(struct engine *engine, uint32_t child, bool alive,
                           const struct event_attempt *attempt) {
     uint32_t index = task_find(engine, attempt->id);
-    if (index == 0) { /* a dead child's attempt is nothing that a resubmission could be matched with */
+    if (index == 0) { /* a dead child's attempt is nothing to match a resubmission with */
         return !alive || grace_keep_announcement(engine, attempt->id, attempt->token, child) ||
                attempt->answered;
     }
