@@ -114,6 +114,18 @@ static void question_release(struct wire_part *answer) {
     answer->release((void *)(uintptr_t)answer->data, answer->hint);
 }
 
+wherry_err question_number(struct wherry_connection *connection, enum wire_verb verb,
+                           struct span body, int64_t timeout_ms, uint64_t *out) {
+    struct wire_part answer;
+    wherry_err err = question_answer(connection, verb, body, timeout_ms, &answer);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    err = body_get_number((struct span){answer.data, answer.size}, out);
+    question_release(&answer);
+    return err;
+}
+
 wherry_err question_text(struct wherry_connection *connection, enum wire_verb verb,
                          struct span body, int64_t timeout_ms, wherry_value **out) {
     struct wire_part answer;

@@ -33,7 +33,10 @@ void question_disown(struct question *question);
 /* All three in one; on OK the answer is `*out`, to be released by the caller. */
 wherry_err question_answer(struct wherry_connection *connection, enum wire_verb verb,
                            struct span body, int64_t timeout_ms, struct wire_part *out);
-/* The same for an answer that is one text, or one map, as a new value. */
+/* The same for an answer that is one number. */
+wherry_err question_number(struct wherry_connection *connection, enum wire_verb verb,
+                           struct span body, int64_t timeout_ms, uint64_t *out);
+/* For one that is one text, or one map, as a new value. */
 wherry_err question_text(struct wherry_connection *connection, enum wire_verb verb,
                          struct span body, int64_t timeout_ms, wherry_value **out);
 wherry_err question_value(struct wherry_connection *connection, enum wire_verb verb,

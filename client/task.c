@@ -130,7 +130,8 @@ static wherry_err task_release_answer(wherry_err err, struct wire_part *answer) 
     return err;
 }
 
-wherry_err wherry_task_cancel(wherry_connection *connection, const char *id, int64_t timeout_ms) {
+wherry_err wherry_task_cancel(wherry_connection *connection, const char *id, int64_t timeout_ms,
+                              wherry_task_was *was) {
     struct task_id task;
     wherry_err err = task_check(connection, id, &task);
     if (err != WHERRY_OK) {
@@ -139,9 +140,12 @@ wherry_err wherry_task_cancel(wherry_connection *connection, const char *id, int
     uint8_t packed[TASK_BODY_SIZE];
     struct bytes body = {packed, 0, sizeof packed};
     body_put_id(&body, task);
-    struct wire_part answer;
-    err = question_answer(connection, WIRE_TASK_CANCEL, bytes_span(&body), timeout_ms, &answer);
-    return task_release_answer(err, &answer);
+    uint64_t number = 0;
+    err = question_number(connection, WIRE_TASK_CANCEL, bytes_span(&body), timeout_ms, &number);
+    if (err == WHERRY_OK && was != NULL) {
+        *was = (wherry_task_was)number;
+    }
+    return err;
 }
 
 wherry_err wherry_task_waiting(wherry_connection *connection, const char *id, int64_t timeout_ms,

@@ -12,6 +12,9 @@
 #include "broker/core/report.h"
 #include "broker/core/result.h"
 #include "broker/core/state.h"
+#include "common/wire/body.h"
+
+enum { CALL_NUMBER_SIZE = 16 };
 
 static void call_answer(struct engine *engine, struct effects *sink, route_id route, uint64_t call,
                         wherry_err err, struct span text) {
@@ -29,13 +32,25 @@ static void call_answer_text(struct engine *engine, uint32_t session, uint64_t c
                 span_of_text(text));
 }
 
+static void call_answer_number(struct effects *sink, route_id route, uint64_t call,
+                               uint64_t number) {
+    uint8_t packed[CALL_NUMBER_SIZE];
+    struct bytes body = {packed, 0, sizeof packed};
+    body_put_number(&body, number);
+    struct span copy = effects_copy(sink, bytes_span(&body));
+    struct effect *effect = effects_add(sink, EFFECT_ANSWER, route);
+    effect->answer.call = call;
+    effect->answer.body = copy;
+}
+
 /* ---- ids ------------------------------------------------------------------------------------ */
 
-static bool call_may_touch(const struct engine *engine, uint32_t session, uint32_t index) {
-    const struct task *task = task_at(engine, index);
-    uint32_t owner = stream_at(engine, task->stream)->session;
+/* What stands in this stream and lane. */
+static bool call_may_touch(const struct engine *engine, uint32_t session, uint32_t stream,
+                           uint32_t lane) {
+    uint32_t owner = stream_at(engine, stream)->session;
     return owner == session || session_at(engine, owner)->state == SESSION_ENDED ||
-           (lane_at(engine, task->lane)->options.flags & TASK_KEEP) != 0;
+           (lane_at(engine, lane)->options.flags & TASK_KEEP) != 0;
 }
 
 static wherry_err call_record_never(struct engine *engine, uint32_t session, struct task_id id) {
@@ -102,7 +117,8 @@ static uint32_t call_task(struct engine *engine, uint32_t session, const struct 
         call_answer_text(engine, session, call->call, err, call_fate_text(err));
         return 0;
     }
-    if (!call_may_touch(engine, session, index)) {
+    const struct task *task = task_at(engine, index);
+    if (!call_may_touch(engine, session, task->stream, task->lane)) {
         call_answer_text(engine, session, call->call, WHERRY_E_REFUSED,
                          "the task belongs to another session and was not submitted to be kept");
         return 0;
@@ -167,15 +183,33 @@ void call_timed_out(struct engine *engine, uint32_t index) {
     waiter_drop(engine, index);
 }
 
+/* A submit that waits for room, if this session may touch it; else 0. */
+static uint32_t call_parked(const struct engine *engine, uint32_t session, struct task_id id) {
+    uint32_t owner = sessions_find(engine, id.session);
+    uint32_t stream = owner == 0 ? 0 : stream_find(engine, owner, id.slot);
+    uint32_t entry = stream == 0 ? 0 : stream_entry(stream_at(engine, stream), id.number);
+    if ((entry & INDEX_WAITER) == 0) {
+        return 0;
+    }
+    uint32_t index = entry & ~INDEX_WAITER;
+    bool may = call_may_touch(engine, session, stream, waiter_at(engine, index)->lane);
+    return may ? index : 0;
+}
+
 static void call_cancel(struct engine *engine, uint32_t session, const struct event_call *call) {
-    uint32_t task = call_task(engine, session, call);
-    if (task == 0) {
+    uint32_t parked = call_parked(engine, session, call->id);
+    uint32_t task = parked != 0 ? 0 : call_task(engine, session, call);
+    if (parked == 0 && task == 0) {
         return;
     }
-    cancel_task(engine, task);
+    enum wire_was was = WIRE_WAS_WAITING;
+    if (parked != 0) {
+        cancel_parked(engine, parked);
+    } else {
+        was = cancel_task(engine, task);
+    }
     struct effects *sink = PLANTED(PLANT_CANCEL_UNSTORED) ? engine->out : engine_sink(engine);
-    call_answer(engine, sink, session_at(engine, session)->route, call->call, WHERRY_OK,
-                (struct span){NULL, 0});
+    call_answer_number(sink, session_at(engine, session)->route, call->call, was);
 }
 
 static void call_explain(struct engine *engine, uint32_t session, const struct event_call *call) {

@@ -46,24 +46,35 @@ static void cancel_leased(struct engine *engine, uint32_t index) {
     }
 }
 
-void cancel_task(struct engine *engine, uint32_t index) {
+enum wire_was cancel_task(struct engine *engine, uint32_t index) {
     struct task *task = task_at(engine, index);
     if (task->state == TASK_LEASED) {
         cancel_leased(engine, index);
-    } else if (task_is_ready(task)) {
+        return WIRE_WAS_RUNNING;
+    }
+    if (task_is_ready(task)) {
         attempt_take_ready(engine, index);
         cancel_finish(engine, index);
+        return WIRE_WAS_WAITING;
     }
+    return WIRE_WAS_ENDED;
+}
+
+void cancel_parked(struct engine *engine, uint32_t index) {
+    const struct waiter *waiter = waiter_at(engine, index);
+    uint32_t stream = waiter->stream;
+    uint64_t number = waiter->number;
+    waiter_drop(engine, index);
+    submit_refuse_for_good(engine, stream, number, WHERRY_E_CANCELLED,
+                           "cancelled before it was accepted");
 }
 
 void cancel_number(struct engine *engine, uint32_t stream, uint64_t number) {
     uint32_t entry = stream_entry(stream_at(engine, stream), number);
     if ((entry & INDEX_WAITER) != 0) {
-        waiter_drop(engine, entry & ~INDEX_WAITER);
-        submit_refuse(engine, stream, number, WHERRY_E_CANCELLED,
-                      "cancelled before it was accepted");
+        cancel_parked(engine, entry & ~INDEX_WAITER);
     } else if (entry != 0) {
-        cancel_task(engine, entry);
+        (void)cancel_task(engine, entry);
     }
 }
 

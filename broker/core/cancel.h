@@ -14,9 +14,12 @@
 
 struct engine;
 
-void cancel_task(struct engine *engine, uint32_t task);
+enum wire_was cancel_task(struct engine *engine, uint32_t task);
 /* One number of a stream, whatever stands behind it. */
 void cancel_number(struct engine *engine, uint32_t stream, uint64_t number);
+/* A parked submit. The answer is remembered over restarts: its client may not have got it, and must
+ * not be taken at its next word. */
+void cancel_parked(struct engine *engine, uint32_t waiter);
 /* The task stands in no list: ends it. */
 void cancel_finish(struct engine *engine, uint32_t task);
 /* SIGTERM was not enough. */

@@ -79,13 +79,26 @@ static void submit_count_refusal(struct engine *engine, wherry_err err) {
     }
 }
 
-void submit_refuse(struct engine *engine, uint32_t index, uint64_t number, wherry_err err,
-                   const char *text) {
+/* `stored`: over restarts, too. */
+static void submit_remember(struct engine *engine, uint32_t index, uint64_t number, wherry_err err,
+                            bool stored) {
     struct stream *stream = stream_at(engine, index);
     submit_count_refusal(engine, err);
     if (answers_bytes(&stream->answers) < BOUND_ANSWERS_BYTES) {
-        answers_add_single(&stream->answers, number, err, false);
+        answers_add_single(&stream->answers, number, err, stored);
     }
+}
+
+void submit_refuse(struct engine *engine, uint32_t index, uint64_t number, wherry_err err,
+                   const char *text) {
+    submit_remember(engine, index, number, err, false);
+    submit_answer(engine, index, number, err, text);
+}
+
+void submit_refuse_for_good(struct engine *engine, uint32_t index, uint64_t number, wherry_err err,
+                            const char *text) {
+    submit_remember(engine, index, number, err, true);
+    sessions_store(engine, stream_at(engine, index)->session);
     submit_answer(engine, index, number, err, text);
 }
 

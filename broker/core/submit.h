@@ -18,6 +18,9 @@ void submit_tell(struct engine *engine, uint32_t stream);
 /* Answers an error, and remembers it until `acked`. `text` must live as long as the program. */
 void submit_refuse(struct engine *engine, uint32_t stream, uint64_t number, wherry_err err,
                    const char *text);
+/* The same, remembered over restarts, too. */
+void submit_refuse_for_good(struct engine *engine, uint32_t stream, uint64_t number, wherry_err err,
+                            const char *text);
 
 /* Answers an error and remembers nothing. */
 void submit_answer(struct engine *engine, uint32_t stream, uint64_t number, wherry_err err,

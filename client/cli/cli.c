@@ -52,6 +52,10 @@ void cli_interruptible(wherry_connection *connection) {
     }
 }
 
+bool cli_interrupted(void) {
+    return interrupted_by != 0;
+}
+
 void cli_interrupted_end(void) {
     if (interrupted_by != 0) {
         signal(interrupted_by, SIG_DFL);

@@ -72,6 +72,8 @@ int cli_connect(const struct flags *flags, wherry_connection **out);
  * the verb can say what goes on without it and clear up; a second one kills. NULL: before the
  * release. */
 void cli_interruptible(wherry_connection *connection);
+/* Whether a signal came. */
+bool cli_interrupted(void);
 /* Ends by the signal that came, so that a shell sees it; returns if none did. */
 void cli_interrupted_end(void);
 

@@ -4,6 +4,7 @@
  * outcome stays at the broker for its time to live, and any program may ask for it by id. */
 #include "client/cli/cli.h"
 #include "client/cli/convert.h"
+#include "client/cli/ids.h"
 #include "client/cli/outcome.h"
 
 #include <stdio.h>
@@ -176,16 +177,10 @@ static int submit_run(const struct flags *flags) {
 
 /* ---- result --------------------------------------------------------------------------------- */
 
-static int result_run(const struct flags *flags) {
-    wherry_connection *connection = NULL;
+static int result_fetch(const struct flags *flags, wherry_connection *connection,
+                        const char *id) {
     wherry_async *async = NULL;
-    const char *id = cli_argument(flags, 0);
     int64_t deadline_us = outcome_deadline_us(flags, RESULT_TIMEOUT);
-    int code = cli_connect(flags, &connection);
-    if (code != CLI_DONE) {
-        return code;
-    }
-    cli_interruptible(connection);
     wherry_err err = wherry_task_attach(connection, id, &async);
     if (err == WHERRY_OK && flags_given(flags, RESULT_TIMEOUT) &&
         flags_number(flags, RESULT_TIMEOUT) == 0) {
@@ -193,10 +188,29 @@ static int result_run(const struct flags *flags) {
          */
         free(outcome_why(async));
     }
-    code = err == WHERRY_OK ? outcome_print(async, deadline_us) : cli_fail(id, err, NULL);
-    cli_interruptible(NULL);
+    int code = err == WHERRY_OK ? outcome_print(async, deadline_us) : cli_fail(id, err, NULL);
     wherry_async_release(&async);
+    return code;
+}
+
+static int result_run(const struct flags *flags) {
+    wherry_connection *connection = NULL;
+    struct ids ids;
+    int code = ids_read(&verb_result.program, flags, &ids);
+    if (code == CLI_DONE && ids.count != 1) {
+        flags_refuse(&verb_result.program, NULL, cli_argument(flags, 0), "one id is wanted");
+        code = CLI_USAGE;
+    }
+    if (code == CLI_DONE) {
+        code = cli_connect(flags, &connection);
+    }
+    if (code == CLI_DONE) {
+        cli_interruptible(connection);
+        code = result_fetch(flags, connection, ids.texts[0]);
+        cli_interruptible(NULL);
+    }
     wherry_connection_release(&connection);
+    ids_fini(&ids);
     return code;
 }
 

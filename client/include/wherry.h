@@ -356,10 +356,18 @@ WHERRY_API void wherry_iterator_release(wherry_iterator **iterator);
 WHERRY_API wherry_err wherry_task_attach(wherry_connection *connection, const char *id,
                                          wherry_async **out);
 
-/* Cancel by id. Returns OK (asked, and stored where the broker keeps), UNKNOWN, REFUSED, INVALID,
- * TIMEOUT, NO_BROKER, INTERRUPTED, FORKED. Blocks. */
+typedef enum wherry_task_was {
+    WHERRY_TASK_ENDED = 0,   /* before it was asked for: its outcome stays */
+    WHERRY_TASK_WAITING = 1, /* it has ended as CANCELLED and never runs */
+    WHERRY_TASK_RUNNING = 2, /* SIGTERM, after 5 s SIGKILL; a success that wins the race counts */
+} wherry_task_was;
+
+/* Cancel by id.
+ * was       set on OK; NULL: not wanted.
+ * Returns   OK (asked, and stored where the broker keeps), UNKNOWN, EXPIRED, REFUSED (submitted
+ *           elsewhere without keep), INVALID, TIMEOUT, NO_BROKER, INTERRUPTED, FORKED. Blocks. */
 WHERRY_API wherry_err wherry_task_cancel(wherry_connection *connection, const char *id,
-                                         int64_t timeout_ms);
+                                         int64_t timeout_ms, wherry_task_was *was);
 
 /* Why a task is not done yet: as wherry_async_why(), by id. Blocks. */
 WHERRY_API wherry_err wherry_task_waiting(wherry_connection *connection, const char *id,

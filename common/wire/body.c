@@ -71,6 +71,16 @@ void body_put_empty(struct bytes *out) {
     pack_array(out, 0);
 }
 
+void body_put_number(struct bytes *out, uint64_t number) {
+    pack_array(out, 1);
+    pack_uint(out, number);
+}
+
+wherry_err body_get_number(struct span body, uint64_t *out) {
+    struct body_reader reader;
+    return body_close(&reader, body_open(&reader, body, 1) && cursor_uint(&reader.cursor, out));
+}
+
 void body_put_outcome(struct bytes *out, const struct body_outcome *outcome) {
     pack_array(out, 2);
     pack_uint(out, outcome->status);

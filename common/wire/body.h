@@ -5,7 +5,8 @@
  *     body_id       [id]                        CALL of TASK_WAIT, TASK_CANCEL, WAITING
  *     body_name     [name]                      CALL of POOL_SHOW
  *     body_queue    [name, items max, bytes max] CALL of QUEUE_SET
- *     body_empty    []                          CALL of STATUS; ANSWER of TASK_CANCEL, QUEUE_SET
+ *     body_empty    []                          CALL of STATUS; ANSWER of QUEUE_SET
+ *     body_number   [number]                    ANSWER of TASK_CANCEL
  *     body_outcome  [status, payload]           ANSWER of TASK_WAIT
  *     body_text     [text]                      ANSWER of WAITING
  *
@@ -30,6 +31,9 @@ void body_put_queue(struct bytes *out, const struct body_queue *queue);
 wherry_err body_get_queue(struct span body, struct body_queue *out);
 
 void body_put_empty(struct bytes *out);
+
+void body_put_number(struct bytes *out, uint64_t number);
+wherry_err body_get_number(struct span body, uint64_t *out);
 
 struct body_outcome {
     uint32_t status; /* enum wire_status */

@@ -72,11 +72,17 @@ wherry_err wire_get_cancel(const struct wire_message *message, struct wire_cance
 
 enum wire_verb {
     WIRE_TASK_WAIT = 1,   /* body [id bin]: wait until terminal; ANSWER body [status, payload] */
-    WIRE_TASK_CANCEL = 2, /* body [id bin] */
+    WIRE_TASK_CANCEL = 2, /* body [id bin]: ANSWER body [enum wire_was] */
     WIRE_STATUS = 3,      /* body []: ANSWER body: a map, see docs/protocol.md */
     WIRE_POOL_SHOW = 4,   /* body [pool name] */
     WIRE_QUEUE_SET = 5,   /* body [name, items max, bytes max]: 0 leaves as it is */
     WIRE_WAITING = 6,     /* body [id bin]: why is it not running? ANSWER body [text] */
+};
+
+enum wire_was { /* what a task was when its cancellation was asked for */
+    WIRE_WAS_ENDED = 0,   /* its outcome stays */
+    WIRE_WAS_WAITING = 1, /* it has ended, without having run */
+    WIRE_WAS_RUNNING = 2, /* handed out: its host ends it */
 };
 
 /* The maps that STATUS and POOL_SHOW answer: text keys, unsigned integers unless said otherwise;

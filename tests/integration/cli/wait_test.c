@@ -3,6 +3,8 @@
  * `wherry wait` and `wherry cancel` on queued, running, finished and unknown tasks. */
 #include "tests/support/support.h"
 
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char nobody[] = "5zkbvqmbqhxwq0cng000000001";
@@ -92,7 +94,10 @@ static void a_running_task_is_ended_by_cancel_and_a_queued_one_never_runs(void *
     submit(*state, broker, "wherry.sleep", "600", running);
     wait_running(*state, broker, running);
     submit(*state, broker, "wherry.sleep", "600", queued);
-    program_run(*state, 0, "wherry", "cancel", "--broker", broker->endpoint, running, queued, NULL);
+    struct program *cancel = program_run(*state, 0, "wherry", "cancel", "-o", "json", "--broker",
+                                         broker->endpoint, running, queued, NULL);
+    assert_says(program_stdout(cancel), "\"state\": \"stopping\"");
+    assert_says(program_stdout(cancel), "\"state\": \"cancelled\"");
     struct program *wait = program_run(*state, 7, "wherry", "wait", "--broker", broker->endpoint,
                                        running, queued, NULL);
     assert_says(program_stdout(wait), "cancelled");
@@ -110,8 +115,91 @@ static void cancel_knows_unknown_and_finished_tasks(void **state) {
     program_run(*state, 2, "wherry", "cancel", "--broker", broker->endpoint, NULL);
     submit(*state, broker, "wherry.echo", "1", done);
     program_run(*state, 0, "wherry", "wait", "--broker", broker->endpoint, done, NULL);
-    program_run(*state, 0, "wherry", "cancel", "--broker", broker->endpoint, done, NULL);
+    struct program *late =
+        program_run(*state, 0, "wherry", "cancel", "--broker", broker->endpoint, done, NULL);
+    assert_says(program_stdout(late), "ended");
     program_run(*state, 0, "wherry", "wait", "--broker", broker->endpoint, done, NULL);
+}
+
+/* What it runs, and what that runs: the whole process group. */
+static void a_cancelled_command_is_ended_with_its_children(void **state) {
+    struct broker *broker = broker_start(*state, NULL);
+    const char *path = sandbox_path(*state, "pid");
+    char nap[512];
+    snprintf(nap, sizeof nap,
+             "nap=sh -c 'sleep 600 & echo $! >%s.new; mv %s.new %s; wait'", path, path, path);
+    worker_start(*state, broker->endpoint, "--processes", "1", "--exec", nap, NULL);
+    char id[27];
+    submit(*state, broker, "nap", "1", id);
+    FILE *file = NULL;
+    while ((file = fopen(path, "r")) == NULL) {
+        sandbox_pause(*state, "the command runs");
+    }
+    int sleeper = 0;
+    assert_int_equal(fscanf(file, "%d", &sleeper), 1);
+    fclose(file);
+    assert_true(proc_alive(sleeper));
+    program_run(*state, 0, "wherry", "cancel", "--broker", broker->endpoint, id, NULL);
+    program_run(*state, 7, "wherry", "wait", "--broker", broker->endpoint, id, NULL);
+    proc_wait_gone(*state, sleeper);
+}
+
+static void ids_come_from_stdin(void **state) {
+    struct broker *broker = house(*state);
+    char running[27];
+    char queued[27];
+    char text[128];
+    submit(*state, broker, "wherry.sleep", "600", running);
+    wait_running(*state, broker, running);
+    submit(*state, broker, "wherry.sleep", "600", queued);
+    int size = snprintf(text, sizeof text, "%s %s\n\n%s\n", running, queued, queued);
+    const char *input = sandbox_write(*state, "ids", text, (size_t)size);
+    const char *const cancel[] = {"cancel", "--broker", broker->endpoint, "-", NULL};
+    struct program *program = program_start_with(*state, "wherry", cancel, NULL, input);
+    assert_int_equal(program_wait_exit(program), 0);
+    assert_says(program_stdout(program), "stopping");
+    assert_says(program_stdout(program), "ended"); /* said twice */
+    const char *const wait[] = {"wait", "--broker", broker->endpoint, "-", NULL};
+    assert_int_equal(program_wait_exit(program_start_with(*state, "wherry", wait, NULL, input)), 7);
+    const char *const empty[] = {"wait", "--broker", broker->endpoint, "-", NULL};
+    assert_int_equal(program_wait_exit(program_start_with(*state, "wherry", empty, NULL, NULL)), 0);
+}
+
+/* Nothing is asked, and no broker is needed to know. */
+static void a_malformed_id_is_refused_before_anybody_is_asked(void **state) {
+    struct broker *broker = house(*state);
+    char queued[27];
+    submit(*state, broker, "nobody-offers-this", "1", queued);
+    const char *nowhere = sandbox_endpoint(*state, "nobody");
+    struct program *result =
+        program_run(*state, 2, "wherry", "result", "--broker", nowhere, "no-id", NULL);
+    assert_says(program_stderr(result), "no-id: is no task id");
+    program_run(*state, 2, "wherry", "wait", "--broker", nowhere, "no-id", NULL);
+    program_run(*state, 2, "wherry", "cancel", "--broker", nowhere, queued, "no-id", NULL);
+    program_run(*state, 2, "wherry", "cancel", "--broker", broker->endpoint, queued, "x", NULL);
+    const char *input = sandbox_write(*state, "ids", "\n  no-id\n", 9);
+    const char *const lines[] = {"wait", "--broker", nowhere, "-", NULL};
+    struct program *wait = program_start_with(*state, "wherry", lines, NULL, input);
+    assert_int_equal(program_wait_exit(wait), 2);
+    assert_says(program_stderr(wait), "line 2 of stdin");
+    program_run(*state, 4, "wherry", "wait", "--broker", broker->endpoint, "--timeout", "0", queued,
+                NULL); /* not cancelled */
+}
+
+static void an_interrupted_wait_says_that_the_tasks_go_on(void **state) {
+    struct broker *broker = house(*state);
+    char done[27];
+    char late[27];
+    submit(*state, broker, "wherry.echo", "1", done);
+    submit(*state, broker, "nobody-offers-this", "1", late);
+    const char *const arguments[] = {"wait", "--broker", broker->endpoint, done, late, NULL};
+    struct program *wait = program_start_with(*state, "wherry", arguments, NULL, NULL);
+    program_wait_line(wait, "no worker offers");
+    program_signal(wait, SIGINT);
+    assert_int_equal(program_wait_exit(wait), -SIGINT);
+    assert_says(program_stderr(wait), "interrupted; it goes on");
+    assert_says(program_stdout(wait), "done");
+    assert_says(program_stdout(wait), "open");
 }
 
 int main(void) {
@@ -122,6 +210,10 @@ int main(void) {
         SANDBOXED(a_wait_whose_time_is_over_is_exit_4),
         SANDBOXED(a_running_task_is_ended_by_cancel_and_a_queued_one_never_runs),
         SANDBOXED(cancel_knows_unknown_and_finished_tasks),
+        SANDBOXED(a_cancelled_command_is_ended_with_its_children),
+        SANDBOXED(ids_come_from_stdin),
+        SANDBOXED(a_malformed_id_is_refused_before_anybody_is_asked),
+        SANDBOXED(an_interrupted_wait_says_that_the_tasks_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,7 +162,8 @@ static void a_task_submitted_without_keep_is_refused_to_others(void **state) {
     assert_int_equal(wherry_task_attach(other, wherry_async_id(async), &attached), WHERRY_OK);
     crew_outcome(&crew, attached, WHERRY_E_REFUSED);
     wherry_async_release(&attached);
-    assert_int_equal(wherry_task_cancel(other, wherry_async_id(async), 5000), WHERRY_E_REFUSED);
+    assert_int_equal(wherry_task_cancel(other, wherry_async_id(async), 5000, NULL),
+                     WHERRY_E_REFUSED);
     assert_int_equal(wherry_task_attach(other, "00000000000000000000000001", &attached), WHERRY_OK);
     crew_outcome(&crew, attached, WHERRY_E_UNKNOWN);
     wherry_async_release(&attached);

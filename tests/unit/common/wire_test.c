@@ -288,6 +288,11 @@ static void bodies_of_answers_come_back(void **state) {
     assert_int_equal(body_get_text(bytes_span(&bytes), &text), WHERRY_OK);
     assert_span(text, "no worker offers f");
     bytes_clear(&bytes);
+    uint64_t number;
+    body_put_number(&bytes, 17);
+    assert_int_equal(body_get_number(bytes_span(&bytes), &number), WHERRY_OK);
+    assert_int_equal(number, 17);
+    bytes_clear(&bytes);
     body_put_empty(&bytes);
     assert_int_equal(bytes.size, 1);
     assert_int_equal(body_get_text(bytes_span(&bytes), &text), WHERRY_E_PROTOCOL);

@@ -149,7 +149,9 @@ static void walk_body(struct walk *walk, struct span body) {
     struct span text = {0};
     struct body_queue queue = {0};
     struct body_outcome outcome = {0};
+    uint64_t number;
     body_get_id(body, &id);
+    body_get_number(body, &number);
     if (body_get_name(body, &text) == WHERRY_OK || body_get_text(body, &text) == WHERRY_OK) {
         see(walk, text);
     }

@@ -3,6 +3,8 @@
  * Trace; see trace.h. A line is "ROUTE KIND fields": runs as first+count, ids as session.number. */
 #include "tests/unit/broker/core/trace.h"
 
+#include "common/wire/body.h"
+
 #include <inttypes.h>
 
 static void trace_runs(FILE *out, const struct wire_run *runs, uint32_t count) {
@@ -50,7 +52,11 @@ static void trace_answer(FILE *out, const struct effect *effect) {
         fprintf(out, " \"%.*s\"", (int)effect->answer.text.size,
                 (const char *)effect->answer.text.data);
     }
-    if (effect->answer.body.size > 0) {
+    uint64_t number;
+    struct span body = effect->answer.body;
+    if (body.size > 0 && body_get_number(body, &number) == WHERRY_OK) {
+        fprintf(out, " [%" PRIu64 "]", number);
+    } else if (body.size > 0) {
         fprintf(out, " body");
     }
 }
