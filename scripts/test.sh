@@ -22,8 +22,9 @@ state() { # one hash of all sources and of the versions of the tools
     } | sha256sum | cut -d ' ' -f 1
 }
 
-summary() { # the closing lines of each cmocka program, from ctest's log
+summary() { # what was skipped, and the closing lines of each cmocka program, from ctest's log
     awk '
+        /^SKIPPED: / { print }
         /^[0-9]+\/[0-9]+ Testing: / { name = $3 }
         /^\[  (PASSED|FAILED)  \] [0-9]+ test/ {
             printf "%-44s %s\n", name, $0
