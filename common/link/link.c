@@ -42,6 +42,7 @@ enum {
     LINK_TURN_MESSAGES = 64,      /* received before sending gets its turn */
     LINK_ROOM_FOR_BODY = 1 << 20, /* frame 0 beside a payload of the largest size */
     LINK_LOST_DELAY_US = 20000,   /* a lost connection is opened anew after this */
+    LINK_LOST_DELAY_MAX_US = 1000000, /* doubled up to this while nobody says anything */
     LINK_AWAY_MS = 1,             /* a caller that is away longer has its link driven for it */
     LINK_CALM_LOOKS = 20,         /* with nothing new: the I/O thread rests */
 };
@@ -68,6 +69,7 @@ struct link {
     bool sent;      /* driver: since the last collect began */
     bool reopening; /* driver: no socket until reopen_at_us */
     int64_t reopen_at_us;
+    int64_t lost_delay_us; /* driver: until the next lost connection is opened anew */
 };
 
 static void link_ring(int fd) {
@@ -109,6 +111,7 @@ static bool link_drain(struct link *link) {
             break;
         }
         some = true;
+        link->lost_delay_us = LINK_LOST_DELAY_US;
         link->ops.received(link->context, link, &link->socket.message);
     }
     link_socket_received_clear(&link->socket);
@@ -133,6 +136,14 @@ static long link_poll_ms(const struct link *link, int64_t wake_us, int64_t now_u
     return wait_us <= 0 ? 0 : (long)((wait_us + 999) / 1000);
 }
 
+/* Something may accept each connection and hang up, as a proxy does whose broker is down. */
+static void link_lost(struct link *link) {
+    int64_t delay_us = link->lost_delay_us;
+    link_reopen(link, delay_us);
+    link->lost_delay_us =
+        2 * delay_us < LINK_LOST_DELAY_MAX_US ? 2 * delay_us : LINK_LOST_DELAY_MAX_US;
+}
+
 /* Sleeps until the socket, a caller or the owner's descriptor has something, or for timeout_ms. */
 static void link_poll(struct link *link, long timeout_ms) {
     enum { WAKE, EXTRA, SOCKET, MONITOR, COUNT }; /* poll() passes over a descriptor of −1 */
@@ -153,7 +164,7 @@ static void link_poll(struct link *link, long timeout_ms) {
         link->options.extra(link->context, link);
     }
     if (items[MONITOR].revents != 0 && link_socket_lost(socket)) {
-        link_reopen(link, LINK_LOST_DELAY_US);
+        link_lost(link);
     }
 }
 
@@ -337,6 +348,7 @@ wherry_err link_open(const char *addresses, const struct link_options *options,
     link->options = *options;
     link->wake_fd = -1;
     link->rest_fd = -1;
+    link->lost_delay_us = LINK_LOST_DELAY_US;
     pthread_mutex_init(&link->turn, NULL);
     link->socket.message_max = (int64_t)options->payload_max + LINK_ROOM_FOR_BODY;
     /* libzmq's threads and ours inherit a full mask: signals are the program's. */
