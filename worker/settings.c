@@ -53,6 +53,14 @@ static const struct flag settings_table[SETTINGS_COUNT] = {
                         .max = INT64_C(86400000),
                         .fallback = "8",
                         .help = "after SIGTERM, how long running tasks may go on"},
+    [SETTINGS_CONNECT_TIMEOUT] = {.name = "connect-timeout",
+                                  .argument = "SECONDS",
+                                  .kind = FLAG_SECONDS,
+                                  .min = 1,
+                                  .max = INT64_C(86400000),
+                                  .help =
+                                      "end with code 5 if no broker answers that long after the\n"
+                                      "start (default: try for ever)"},
     [SETTINGS_INSECURE] = {.name = "insecure",
                            .kind = FLAG_SWITCH,
                            .help = "allow wherry.exec on endpoints that anybody may reach"},
@@ -70,8 +78,8 @@ static const struct flags_program settings_program = {
                 "wherry-worker --broker tcp://10.0.0.5:7380,tcp://10.0.0.6:7380 ./functions.so\n",
     .after =
         "SIGTERM drains: nothing new is taken, running tasks end, results are delivered.\n"
-        "Exit codes: 0 clean, 2 usage, 8 tasks were stopped after the grace time or by a second "
-        "signal.\n",
+        "Exit codes: 0 clean, 2 usage, 5 no broker within --connect-timeout, 8 tasks were stopped\n"
+        "after the grace time or by a second signal.\n",
     .rest_max = SIZE_MAX,
     .rest_name = "PLUGIN",
 };
@@ -162,6 +170,7 @@ enum flags_outcome settings_read(struct settings *settings, int argc, char **arg
     }
     settings->pool = flags_text(flags, SETTINGS_POOL);
     settings->grace_ms = flags_number(flags, SETTINGS_GRACE);
+    settings->connect_timeout_ms = flags_number(flags, SETTINGS_CONNECT_TIMEOUT);
     settings->allow_exec = flags_on(flags, SETTINGS_ALLOW_EXEC);
     bool given = flags_given(flags, SETTINGS_PROCESSES);
     int64_t processes = given ? flags_number(flags, SETTINGS_PROCESSES) : settings_cpus();

@@ -13,6 +13,7 @@ struct settings { /* texts are borrowed from argv and the environment */
     uint32_t processes;
     bool allow_exec;
     int64_t grace_ms;
+    int64_t connect_timeout_ms; /* 0: tries for ever */
     const wherry_function_table *table; /* of the program itself; NULL: none */
     struct flags flags;                 /* where the repeated ones are read from */
 };
@@ -25,6 +26,7 @@ enum settings_flag {
     SETTINGS_EXEC,
     SETTINGS_ALLOW_EXEC,
     SETTINGS_GRACE,
+    SETTINGS_CONNECT_TIMEOUT,
     SETTINGS_INSECURE,
     SETTINGS_COUNT,
 };

@@ -38,7 +38,7 @@ enum {
     SUPERVISOR_FORCE_US = 5000000, /* SIGTERM, SIGKILL after 2 s, reports */
 };
 
-enum supervisor_exit { EXIT_CLEAN = 0, EXIT_USAGE = 2, EXIT_FORCED = 8 };
+enum supervisor_exit { EXIT_CLEAN = 0, EXIT_USAGE = 2, EXIT_NO_BROKER = 5, EXIT_FORCED = 8 };
 
 /* ---- the start ------------------------------------------------------------------------------ */
 
@@ -219,6 +219,24 @@ static void supervisor_say_connection(struct supervisor *self, int64_t now_us) {
     self->connected = greeted;
 }
 
+/* Only before the first answer: whoever has served a broker waits for it. */
+static void supervisor_time_connect(struct supervisor *self, int64_t now_us) {
+    if (self->connected) {
+        self->give_up_at_us = INT64_MAX;
+    } else if (now_us >= self->give_up_at_us) {
+        struct span refusal = host_refusal(self->host);
+        self->give_up_at_us = INT64_MAX;
+        self->gave_up = true;
+        self->drained = true;
+        log_event(LOG_ERROR, "no broker within --connect-timeout",
+                  log_text("broker", self->settings->brokers),
+                  log_number("timeout_ms", self->settings->connect_timeout_ms),
+                  refusal.size > 0 ? log_span("cause", refusal)
+                                   : log_text("cause", "does it run, and does this machine "
+                                                       "reach it?"));
+    }
+}
+
 static void supervisor_say_ready(struct supervisor *self) {
     if (!self->ready_said && host_greeted(self->host) &&
         nursery_alive(&self->nursery) == self->settings->processes) {
@@ -259,6 +277,7 @@ static void supervisor_time(struct supervisor *self, int64_t now_us) {
     supervisor_time_drain(self, now_us);
     supervisor_act(self);
     supervisor_say_connection(self, now_us);
+    supervisor_time_connect(self, now_us);
     supervisor_say_ready(self);
     pthread_mutex_unlock(&self->mutex);
     link_wake(self->link);
@@ -270,6 +289,7 @@ static int supervisor_wait_ms(struct supervisor *self, int64_t now_us) {
     pthread_mutex_unlock(&self->mutex);
     wake_us = self->force_at_us < wake_us ? self->force_at_us : wake_us;
     wake_us = self->end_at_us < wake_us ? self->end_at_us : wake_us;
+    wake_us = self->give_up_at_us < wake_us ? self->give_up_at_us : wake_us;
     wake_us = !self->connected && self->say_at_us < wake_us ? self->say_at_us : wake_us;
     if (wake_us == INT64_MAX) {
         return -1;
@@ -325,6 +345,9 @@ static int supervisor_work(struct supervisor *self) {
     while (!self->drained) {
         supervisor_turn(self);
     }
+    if (self->gave_up) {
+        return EXIT_NO_BROKER;
+    }
     log_event(LOG_INFO, "stopped", log_text("how", self->forced ? "forced" : "clean"));
     return self->forced ? EXIT_FORCED : EXIT_CLEAN;
 }
@@ -334,7 +357,11 @@ int supervisor_run(const struct settings *settings) {
                               .post = -1,
                               .force_at_us = INT64_MAX,
                               .end_at_us = INT64_MAX,
-                              .say_at_us = clock_mono_us() + SUPERVISOR_SAY_FIRST_US};
+                              .say_at_us = clock_mono_us() + SUPERVISOR_SAY_FIRST_US,
+                              .give_up_at_us = INT64_MAX};
+    if (settings->connect_timeout_ms > 0) {
+        self.give_up_at_us = clock_mono_us() + settings->connect_timeout_ms * 1000;
+    }
     pthread_mutex_init(&self.mutex, NULL);
     wire_out_init(&self.out);
     supervisor_block_signals();

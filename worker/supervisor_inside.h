@@ -31,8 +31,9 @@ struct supervisor {
     bool reopening;
     bool ready_said;
     bool connected; /* as last logged */
-    int64_t silent_since_us;
     int64_t say_at_us;
+    int64_t give_up_at_us; /* INT64_MAX: never, or a broker answered once */
+    bool gave_up;
     bool draining;
     _Atomic bool drained; /* set by the link's thread, too */
     bool forced;

@@ -136,7 +136,7 @@ typedef struct wherry_function_table {
 /* A program that is a worker: the whole of wherry-worker (same flags, signals and exit codes) with
  * the functions of `table` besides the built-in ones; NULL: none. Call it first in main, before any
  * thread or ZeroMQ context exists: worker processes are forked from this one.
- * Returns the exit code for main: 0 clean, 2 usage, 8 forced after the grace time. */
+ * Returns the exit code for main: 0 clean, 2 usage, 5 no broker, 8 forced after the grace time. */
 WHERRY_API int wherry_worker_main(int argc, char **argv, const wherry_function_table *table);
 
 #ifdef __cplusplus
