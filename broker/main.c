@@ -91,11 +91,11 @@ static wherry_err house_open(struct house *house) {
 static void house_close(struct house *house) {
     http_close(&house->http);
     router_close(&house->router, LINGER_MS);
+    store_close(&house->store); /* it may still read what a batch points to */
     engine_destroy(&house->engine);
     loop_destroy(&house->loop);
     border_destroy(&house->border);
     payload_store_destroy(&house->payloads);
-    store_close(&house->store);
     effects_fini(&house->effects);
 }
 

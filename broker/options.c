@@ -39,7 +39,8 @@ static const struct flag table[FLAG_TABLE_SIZE] = {
     [FLAG_STORE] = {.name = "store",
                     .argument = "URL",
                     .fallback = "memory:",
-                    .help = "where tasks are kept; memory: keeps nothing across a restart"},
+                    .help = "where tasks are kept: lmdb:DIR, a folder on a local disk, or\n"
+                            "memory:, which keeps nothing across a restart"},
     [FLAG_MEMORY_LIMIT] = {.name = "memory-limit",
                            .argument = "SIZE",
                            .kind = FLAG_SIZE,

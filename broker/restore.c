@@ -9,16 +9,13 @@
 struct restore {
     struct engine *engine;
     struct payload_store *payloads;
-    wherry_err err; /* the first one; the scan runs on to its end */
 };
 
-static void restore_one(void *context, const struct store_change *change) {
+static wherry_err restore_one(void *context, const struct store_change *change) {
     struct restore *restore = context;
     struct record record = change->record;
-    if (restore->err == WHERRY_OK) {
-        record.payload = payload_copy(restore->payloads, change->payload);
-        restore->err = engine_restore(restore->engine, &record);
-    }
+    record.payload = payload_copy(restore->payloads, change->payload);
+    return engine_restore(restore->engine, &record);
 }
 
 static wherry_err restore_queues(struct engine *engine, const struct options *options,
@@ -38,12 +35,10 @@ static wherry_err restore_queues(struct engine *engine, const struct options *op
 wherry_err restore_engine(struct engine *engine, struct store *store,
                           struct payload_store *payloads, const struct options *options,
                           struct effects *out) {
-    struct restore restore = {engine, payloads, WHERRY_OK};
+    struct restore restore = {engine, payloads};
     wherry_err err = store_scan(store, restore_one, &restore);
-    err = err != WHERRY_OK ? err : restore.err;
     if (err != WHERRY_OK) {
-        return err_set(err, "the store %s cannot be read: %s", options->store,
-                       wherry_err_text(err));
+        return err;
     }
     struct now now = {clock_mono_us(), clock_wall_ms()};
     engine_restored(engine, now, out);

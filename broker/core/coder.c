@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Coder: see coder.h. The check is a hash, not a signature: it finds damage, not malice. */
+ * Coder: see coder.h. */
 #include "broker/core/coder.h"
 
-#include "broker/core/map.h"
 #include "common/check.h"
+#include "common/checksum.h"
 
 #include <endian.h>
 #include <string.h>
@@ -28,24 +28,8 @@ void coder_put_text(struct bytes *out, struct span text) {
     }
 }
 
-/* Eight bytes at a time; the same on every machine. */
-static uint64_t coder_check(const uint8_t *data, size_t size) {
-    uint64_t check = map_hash(size);
-    for (; size >= sizeof(uint64_t); data += sizeof(uint64_t), size -= sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, data, sizeof(word));
-        check = (check ^ le64toh(word)) * UINT64_C(0x9e3779b97f4a7c15);
-        check ^= check >> 29;
-    }
-    uint64_t rest = 0;
-    for (size_t i = 0; i < size; i++) {
-        rest |= (uint64_t)data[i] << 8 * i;
-    }
-    return map_hash(check ^ rest);
-}
-
 void coder_seal(struct bytes *out, size_t from) {
-    uint64_t check = coder_check(out->data + from, out->size - from);
+    uint64_t check = checksum(0, (struct span){out->data + from, out->size - from});
     coder_put(out, check & UINT32_MAX, CODER_CHECK);
 }
 
@@ -56,7 +40,8 @@ bool coder_open(struct span sealed, struct coder_in *in) {
     size_t size = sealed.size - CODER_CHECK;
     *in = (struct coder_in){sealed.data, sealed.data + size, false};
     struct coder_in tail = {sealed.data + size, sealed.data + sealed.size, false};
-    return coder_get(&tail, CODER_CHECK) == (coder_check(sealed.data, size) & UINT32_MAX);
+    uint64_t check = checksum(0, (struct span){sealed.data, size});
+    return coder_get(&tail, CODER_CHECK) == (check & UINT32_MAX);
 }
 
 uint64_t coder_get(struct coder_in *in, uint32_t size) {

@@ -6,7 +6,8 @@
  *
  * Arrays and texts lie in the list's own arena and live until effects_clear(). Payload handles
  * named by an effect stay valid until the EFFECT_PAYLOAD(S)_FREE that follows it. A record's
- * failure bytes made by the engine travel inside its head. */
+ * failure bytes made by the engine travel inside its head. What a PUT points to, head and payload,
+ * lives until the step with its batch's EVENT_COMMITTED: a store needs no copy of its own. */
 #ifndef WHERRY_EFFECT_H
 #define WHERRY_EFFECT_H
 

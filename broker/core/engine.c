@@ -266,6 +266,13 @@ static void engine_space(struct engine *engine, bool has_space) {
     }
 }
 
+/* A full batch waits for no tick: what follows in this turn goes into the next one. */
+static void engine_close_full(struct engine *engine) {
+    if (engine->barrier.bytes >= engine->config.batch_bytes_max) {
+        barrier_close(engine);
+    }
+}
+
 static void engine_handle(struct engine *engine, const struct event *event) {
     switch (event->kind) {
     case EVENT_TICK:
@@ -282,6 +289,7 @@ static void engine_handle(struct engine *engine, const struct event *event) {
         return;
     case EVENT_COMMITTED:
         barrier_committed(engine, event->committed);
+        engine_close_full(engine);
         parking_resume(engine);
         return;
     case EVENT_STORE_SPACE:
@@ -318,9 +326,7 @@ void engine_step(struct engine *engine, const struct event *event, struct now no
     if (!parking_takes(engine, event)) {
         engine_handle(engine, event);
     }
-    if (engine->barrier.bytes >= engine->config.batch_bytes_max) {
-        barrier_close(engine); /* it is full: what follows in this turn goes into the next one */
-    }
+    engine_close_full(engine);
     if (engine->next_arrival != arrival) {
         ages_note(&engine->ages, arrival, now.mono_us);
     }

@@ -34,10 +34,12 @@ static struct bytes *persist_head(struct engine *engine) {
     return &engine->head;
 }
 
-/* Seals `head` and puts the record into the open batch. */
+/* Seals `head` and puts the record into the open batch. The head lies with the effects that wait
+ * for this batch, so that the store may read it until it is committed. */
 static void persist_put(struct engine *engine, struct record *record, struct bytes *head) {
+    struct barrier *barrier = &engine->barrier;
     coder_seal(head, 0);
-    record->head = effects_copy(engine->out, bytes_span(head));
+    record->head = effects_copy(&barrier->held[barrier->open % 2], bytes_span(head));
     (void)barrier_change(engine, record->head.size + record->payload.size + RECORD_KEY_SIZE);
     effects_add(engine->out, EFFECT_PUT, 0)->record = *record;
 }

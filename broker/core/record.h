@@ -21,7 +21,7 @@ enum { RECORD_VERSION = 1, RECORD_KEY_SIZE = 12 };
 
 struct record {
     uint8_t key[RECORD_KEY_SIZE]; /* kind 1, 0, slot 2, arrival or id 8; big endian */
-    struct span head;
+    struct span head; /* PUT: borrowed until its batch is committed */
     struct payload payload; /* 0 unless a task's arguments or result */
 };
 

@@ -59,12 +59,11 @@ struct loop {
     bool ended;
     int exit_code;
     int64_t grace_until_us;
-    /* the open batch of the store */
-    struct store_change *changes;
-    uint32_t change_count;
-    uint32_t change_capacity;
-    struct bytes heads; /* copies of record heads: the effect's arena ends before the batch */
-    uint64_t committed;           /* as told to the engine */
+    /* the store */
+    struct store_batch batches[2];
+    struct store_batch *gathering; /* one of them; the other is the store's, or empty */
+    uint64_t committed;            /* as told to the engine */
+    bool has_space;                /* the same */
     int64_t batch_closed_at_us[BATCHES_MAX];
     /* looks at itself */
     int64_t watchdog_us;
@@ -110,6 +109,8 @@ struct loop *loop_create(const struct loop_config *config) {
     CHECK(loop != NULL);
     sigset_t signals = loop_signals();
     loop->config = *config;
+    loop->gathering = &loop->batches[0];
+    loop->has_space = true;
     effects_init(&loop->effects);
     loop->receipts = receipts_create();
     loop->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -129,42 +130,32 @@ void loop_destroy(struct loop **loop_at) {
     close(loop->signal_fd);
     effects_fini(&loop->effects);
     receipts_destroy(&loop->receipts);
-    bytes_free(&loop->heads);
-    free(loop->changes);
+    store_batch_fini(&loop->batches[0]);
+    store_batch_fini(&loop->batches[1]);
     free(loop);
     *loop_at = NULL;
 }
 
 /* ---- the store ------------------------------------------------------------------------------- */
 
-/* A change into the open batch. Heads are copied into one buffer, which may move while it grows, so
- * until the batch is closed `head.data` holds an offset. */
+/* A change into the batch that gathers. */
 static void batch_add(struct loop *loop, const struct effect *effect) {
-    if (loop->change_count == loop->change_capacity) {
-        loop->change_capacity = loop->change_capacity * 2 + 64;
-        loop->changes = realloc(loop->changes, loop->change_capacity * sizeof *loop->changes);
-        CHECK(loop->changes != NULL);
-    }
-    struct store_change *change = &loop->changes[loop->change_count++];
+    struct store_change *change = store_batch_add(loop->gathering);
     *change = (struct store_change){.record = effect->record,
                                     .is_delete = effect->kind == EFFECT_DELETE};
     if (!change->is_delete) {
         change->payload = payload_span(loop->config.payloads, effect->record.payload);
-        change->record.head.data = (const uint8_t *)(uintptr_t)loop->heads.size;
-        bytes_append(&loop->heads, effect->record.head.data, effect->record.head.size);
     }
 }
 
+/* The store borrows it; the next one gathers in the other's memory, which was given back. */
 static void batch_close(struct loop *loop, uint64_t number) {
-    for (uint32_t i = 0; i < loop->change_count; i++) {
-        struct span *head = &loop->changes[i].record.head;
-        head->data = loop->heads.data + (uintptr_t)head->data;
-    }
-    struct store_batch batch = {number, loop->changes, loop->change_count};
+    struct store_batch *batch = loop->gathering;
+    batch->number = number;
     loop->batch_closed_at_us[number % BATCHES_MAX] = loop->now_us;
-    store_commit(loop->config.store, &batch);
-    loop->change_count = 0;
-    bytes_clear(&loop->heads);
+    loop->gathering = &loop->batches[batch == loop->batches];
+    store_batch_clear(loop->gathering);
+    store_commit(loop->config.store, batch);
 }
 
 /* ---- steps ----------------------------------------------------------------------------------- */
@@ -275,14 +266,20 @@ static void loop_end(struct loop *loop, int exit_code) {
     loop->exit_code = exit_code;
 }
 
-static void loop_look_at_store(struct loop *loop) {
-    uint64_t committed = store_committed(loop->config.store);
-    if (store_failed(loop->config.store) != WHERRY_OK) {
-        log_event(LOG_ERROR, "the store failed; whether its last batch is in is unknown, the next "
-                             "start will see");
-        loop_end(loop, LOOP_STORE);
+static void loop_look_at_space(struct loop *loop) {
+    bool has_space = store_has_space(loop->config.store);
+    if (has_space == loop->has_space) {
         return;
     }
+    loop->has_space = has_space;
+    log_event(has_space ? LOG_INFO : LOG_WARN,
+              has_space ? "the store has space again: new work is taken"
+                        : "the store's disk is full: new work is refused until there is space");
+    loop_step(loop, &(struct event){.kind = EVENT_STORE_SPACE, .store_has_space = has_space});
+}
+
+static void loop_look_at_commits(struct loop *loop) {
+    uint64_t committed = store_committed(loop->config.store);
     if (committed == loop->committed) {
         return;
     }
@@ -294,6 +291,22 @@ static void loop_look_at_store(struct loop *loop) {
     }
     loop->committed = committed;
     loop_step(loop, &(struct event){.kind = EVENT_COMMITTED, .committed = committed});
+}
+
+static void loop_look_at_store(struct loop *loop) {
+    uint64_t count = 0;
+    if (loop->polls[POLL_STORE].revents != 0 &&
+        read(loop->polls[POLL_STORE].fd, &count, sizeof count) < 0) {
+        CHECK(errno == EAGAIN);
+    }
+    if (store_failed(loop->config.store) != WHERRY_OK) {
+        log_event(LOG_ERROR, "the store failed; whether its last batch is in is unknown, the next "
+                             "start will see");
+        loop_end(loop, LOOP_STORE);
+        return;
+    }
+    loop_look_at_commits(loop);
+    loop_look_at_space(loop);
 }
 
 /* ---- signals and going down ------------------------------------------------------------------ */
@@ -457,8 +470,8 @@ static void loop_turn(struct loop *loop) {
     loop_read(loop);
     loop_tell_lost(loop);
     loop_tell_gap(loop);
-    loop_step(loop, &(struct event){.kind = EVENT_TICK});
     loop_look_at_store(loop);
+    loop_step(loop, &(struct event){.kind = EVENT_TICK});
     loop_send_receipts(loop, false);
     loop->unsent = router_flush(loop->config.router);
     loop_probe(loop);

@@ -4,14 +4,19 @@
  * functions, so that a further kind is one file and one line here. */
 #include "broker/store/store.h"
 
+#include "common/check.h"
 #include "common/err.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static const struct store_ops *const kinds[] = {&store_memory_ops};
+static const struct store_ops *const kinds[] = {&store_lmdb_ops, &store_memory_ops};
+
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static const struct store_ops *kind_of_url(const char *url) {
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    for (size_t i = 0; i < KINDS; i++) {
         if (strncmp(url, kinds[i]->scheme, strlen(kinds[i]->scheme)) == 0) {
             return kinds[i];
         }
@@ -19,12 +24,19 @@ static const struct store_ops *kind_of_url(const char *url) {
     return NULL;
 }
 
-wherry_err store_check_url(const char *url) {
-    if (kind_of_url(url) == NULL) {
-        return err_set(WHERRY_E_INVALID, "no such store; there is %s (%s)", kinds[0]->scheme,
-                       kinds[0]->help);
+static wherry_err kind_unknown(void) {
+    char list[256];
+    size_t size = 0;
+    for (size_t i = 0; i < KINDS && size < sizeof list; i++) {
+        size += (size_t)snprintf(list + size, sizeof list - size, "%s%s (%s)", i == 0 ? "" : ", ",
+                                 kinds[i]->scheme, kinds[i]->help);
     }
-    return WHERRY_OK;
+    return err_set(WHERRY_E_INVALID, "no such store; there is %s", list);
+}
+
+wherry_err store_check_url(const char *url) {
+    const struct store_ops *kind = kind_of_url(url);
+    return kind == NULL ? kind_unknown() : kind->check(url);
 }
 
 wherry_err store_open(const char *url, struct store **out) {
@@ -36,9 +48,7 @@ void store_identity(const struct store *store, struct store_identity *out) {
     store->ops->identity(store, out);
 }
 
-wherry_err store_scan(struct store *store,
-                      void (*each)(void *context, const struct store_change *record),
-                      void *context) {
+wherry_err store_scan(struct store *store, store_each *each, void *context) {
     return store->ops->scan(store, each, context);
 }
 
@@ -54,6 +64,10 @@ wherry_err store_failed(const struct store *store) {
     return store->ops->failed(store);
 }
 
+bool store_has_space(const struct store *store) {
+    return store->ops->has_space(store);
+}
+
 int store_fd(const struct store *store) {
     return store->ops->fd(store);
 }
@@ -62,4 +76,24 @@ void store_close(struct store **store) {
     if (*store != NULL) {
         (*store)->ops->close(store);
     }
+}
+
+/* ---- batches --------------------------------------------------------------------------------- */
+
+struct store_change *store_batch_add(struct store_batch *batch) {
+    if (batch->change_count == batch->change_capacity) {
+        batch->change_capacity = batch->change_capacity * 2 + 64;
+        batch->changes = realloc(batch->changes, batch->change_capacity * sizeof *batch->changes);
+        CHECK(batch->changes != NULL);
+    }
+    return &batch->changes[batch->change_count++];
+}
+
+void store_batch_clear(struct store_batch *batch) {
+    batch->change_count = 0;
+}
+
+void store_batch_fini(struct store_batch *batch) {
+    free(batch->changes);
+    *batch = (struct store_batch){0};
 }

@@ -6,17 +6,19 @@
  *
  * Promises of every store:
  *   - A batch is all or nothing. Batches take effect strictly in the order of their numbers, none
- *   skipped. - store_commit never blocks: the batch is taken, and its number appears in
- *   store_committed() when,
- *     and only when, it would survive a loss of power (for a store that keeps nothing: at once).
- *   - store_fd() becomes readable when store_committed() may have grown.
+ *     skipped.
+ *   - store_commit() never blocks: the batch is borrowed, and its number appears in
+ *     store_committed() when, and only when, it would survive a loss of power (for a store that
+ *     keeps nothing: at once). One batch at a time: the next may come when that has happened.
+ *   - store_fd() is an eventfd, written when store_committed(), store_failed() or
+ *     store_has_space() may have changed; whoever waits for it reads it empty.
  *   - The epoch that store_identity() gives is above every one that this store ever gave, and is
- *   kept
- *     before store_open returns.
+ *     kept before store_open() returns.
+ *   - No space: the identical batch is tried again until there is some. store_has_space() turns
+ *     false well before, so that whoever stops taking new work then is not held up.
  *   - A failure whose outcome is unknown (a failed sync) is final: store_failed() says so, the
- *   broker
- *     ends without answering, and the next start scans. Nobody syncs again as if nothing had
- *     happened.
+ *     broker ends without answering, and the next start scans. Nobody syncs again as if nothing
+ *     had happened.
  *
  * One thread (the broker's core) calls; a store may have a thread of its own behind the port. */
 #ifndef WHERRY_STORE_H
@@ -29,8 +31,9 @@ struct store;
 
 struct store_identity {
     uint8_t uuid[16];
-    uint64_t epoch; /* of this start */
-    bool keeps;     /* records survive; false: memory */
+    uint64_t epoch;   /* of this start */
+    bool keeps;       /* records survive; false: memory */
+    uint64_t records; /* that a scan gives at the start */
 };
 
 struct store_change {
@@ -39,24 +42,29 @@ struct store_change {
     bool is_delete;
 };
 
+/* Borrowed until committed, with everything that it points to. */
 struct store_batch {
     uint64_t number;
-    const struct store_change *changes; /* borrowed for the call */
+    struct store_change *changes; /* of one key the last one counts */
     uint32_t change_count;
+    uint32_t change_capacity;
 };
+
+/* Takes a record of the scan, which is borrowed for the call; anything but OK ends the scan. */
+typedef wherry_err store_each(void *context, const struct store_change *record);
 
 /* One kind of store. */
 struct store_ops {
     const char *scheme; /* "memory:" */
     const char *help;   /* for the refusal of an unknown one */
+    wherry_err (*check)(const char *url);
     wherry_err (*open)(const char *url, struct store **out);
     void (*identity)(const struct store *store, struct store_identity *out);
-    wherry_err (*scan)(struct store *store,
-                       void (*each)(void *context, const struct store_change *record),
-                       void *context);
+    wherry_err (*scan)(struct store *store, store_each *each, void *context);
     void (*commit)(struct store *store, const struct store_batch *batch);
     uint64_t (*committed)(const struct store *store);
     wherry_err (*failed)(const struct store *store);
+    bool (*has_space)(const struct store *store);
     int (*fd)(const struct store *store); /* −1: commits are done when commit() returns */
     void (*close)(struct store **store);
 };
@@ -66,23 +74,33 @@ struct store {
     const struct store_ops *ops;
 };
 
-/* OK; INVALID: no such kind of store (wherry_last_error() names those that exist); SYSTEM:
- * unusable. */
-wherry_err store_open(const char *url, struct store **out);
-/* OK; INVALID as store_open: to refuse a flag before anything is opened. */
+/* OK; INVALID: no such kind of store, or not a well-formed URL of its kind; touches nothing.
+ * wherry_last_error() says what is wrong. */
 wherry_err store_check_url(const char *url);
+/* OK; INVALID: as above; BUSY: another process uses it; SYSTEM: unusable; PROTOCOL: damaged, or
+ * written by an unknown version. The text says which and what to do. */
+wherry_err store_open(const char *url, struct store **out);
 
 void store_identity(const struct store *store, struct store_identity *out);
-/* Each record in key order. OK, or SYSTEM: the store cannot be read. */
-wherry_err store_scan(struct store *store,
-                      void (*each)(void *context, const struct store_change *record),
-                      void *context);
+/* Each record, by kind and then in key order, before the first commit. OK; what `each` returned;
+ * SYSTEM, PROTOCOL: it cannot be read (text). */
+wherry_err store_scan(struct store *store, store_each *each, void *context);
 void store_commit(struct store *store, const struct store_batch *batch);
 uint64_t store_committed(const struct store *store);
+/* OK, or SYSTEM for good. */
 wherry_err store_failed(const struct store *store);
+/* Room for what was already promised, and more: new work may be taken. */
+bool store_has_space(const struct store *store);
 int store_fd(const struct store *store);
+/* Waits for the batch under way, unless that waits for space. */
 void store_close(struct store **store);
 
+/* Adds a change to a batch that gathers; the caller fills it in. */
+struct store_change *store_batch_add(struct store_batch *batch);
+void store_batch_clear(struct store_batch *batch); /* memory kept */
+void store_batch_fini(struct store_batch *batch);
+
 extern const struct store_ops store_memory_ops;
+extern const struct store_ops store_lmdb_ops;
 
 #endif

@@ -22,11 +22,14 @@ static const struct store_memory *memory_of(const struct store *store) {
     return (const struct store_memory *)store;
 }
 
+static wherry_err memory_check(const char *url) {
+    bool bare = strcmp(url, store_memory_ops.scheme) == 0;
+    return bare ? WHERRY_OK : err_set(WHERRY_E_INVALID, "memory: takes nothing behind it");
+}
+
 static wherry_err memory_open(const char *url, struct store **out) {
     struct timespec now;
-    if (strcmp(url, store_memory_ops.scheme) != 0) {
-        return err_set(WHERRY_E_INVALID, "memory: takes nothing behind it");
-    }
+    (void)url;
     struct store_memory *memory = calloc(1, sizeof *memory);
     CHECK(memory != NULL);
     clock_gettime(CLOCK_REALTIME, &now);
@@ -41,9 +44,7 @@ static void memory_identity(const struct store *store, struct store_identity *ou
     *out = memory_of(store)->identity;
 }
 
-static wherry_err memory_scan(struct store *store,
-                              void (*each)(void *context, const struct store_change *record),
-                              void *context) {
+static wherry_err memory_scan(struct store *store, store_each *each, void *context) {
     (void)store;
     (void)each;
     (void)context;
@@ -63,6 +64,11 @@ static wherry_err memory_failed(const struct store *store) {
     return WHERRY_OK;
 }
 
+static bool memory_has_space(const struct store *store) {
+    (void)store;
+    return true;
+}
+
 static int memory_fd(const struct store *store) {
     (void)store;
     return -1;
@@ -76,12 +82,14 @@ static void memory_close(struct store **store) {
 const struct store_ops store_memory_ops = {
     .scheme = "memory:",
     .help = "nothing survives a restart",
+    .check = memory_check,
     .open = memory_open,
     .identity = memory_identity,
     .scan = memory_scan,
     .commit = memory_commit,
     .committed = memory_committed,
     .failed = memory_failed,
+    .has_space = memory_has_space,
     .fd = memory_fd,
     .close = memory_close,
 };

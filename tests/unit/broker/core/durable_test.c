@@ -123,9 +123,27 @@ static void a_full_batch_parks_changes_and_answers_beats(void **state) {
     bench_expect(bench, "COMMIT 3\n1 BEAT_OK\n");
     assert_int_equal(bench_counts(bench).tasks, 6);
     bench_commit(bench);
-    bench_commit(bench);
     assert_int_equal(bench_counts(bench).tasks, 9);
+    bench_commit(bench);
+    bench_commit(bench);
     assert_non_null(strstr(bench_trace(bench), "1 ACCEPTED 7+3\n"));
+    bench_close(bench);
+}
+
+static void what_was_parked_is_spread_over_the_next_batches(void **state) {
+    (void)state;
+    struct engine_config config = {.batch_bytes_max = 400};
+    struct bench *bench = bench_open_with(DURABLE, &config);
+    bench_client(bench, 1);
+    struct bench_submit submit = {.function = "f", .first = 1, .count = 3};
+    for (; submit.first <= 13; submit.first += 3) {
+        bench_submit_with(bench, 1, &submit);
+    }
+    assert_int_equal(bench_counts(bench).tasks, 6); /* one batch in flight, one full */
+    for (uint64_t tasks = 9; tasks <= 15; tasks += 3) {
+        bench_commit(bench);
+        assert_int_equal(bench_counts(bench).tasks, tasks);
+    }
     bench_close(bench);
 }
 
@@ -171,6 +189,7 @@ int main(void) {
         cmocka_unit_test(a_payload_is_given_back_only_after_its_batch),
         cmocka_unit_test(deliveries_to_one_child_leave_in_order),
         cmocka_unit_test(a_full_batch_parks_changes_and_answers_beats),
+        cmocka_unit_test(what_was_parked_is_spread_over_the_next_batches),
         cmocka_unit_test(no_space_stops_new_work_and_nothing_else),
         cmocka_unit_test(damaged_records_are_refused),
     };

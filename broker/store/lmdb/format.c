@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What lies on disk; see format.h. Written straight into the pages that LMDB hands out: the bytes
+ * of a record are copied once. */
+#include "broker/store/lmdb/format.h"
+
+#include "common/checksum.h"
+
+#include <endian.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char row_magic[8] = "wherry\0";
+
+static void put32(uint8_t *out, uint32_t value) {
+    uint32_t big_endian = htobe32(value);
+    memcpy(out, &big_endian, sizeof big_endian);
+}
+
+static uint32_t get32(const uint8_t *data) {
+    uint32_t big_endian;
+    memcpy(&big_endian, data, sizeof big_endian);
+    return be32toh(big_endian);
+}
+
+static uint8_t *put64(uint8_t *out, uint64_t value) {
+    uint64_t big_endian = htobe64(value);
+    memcpy(out, &big_endian, sizeof big_endian);
+    return out + sizeof big_endian;
+}
+
+static uint64_t get64(const uint8_t **data) {
+    uint64_t big_endian;
+    memcpy(&big_endian, *data, sizeof big_endian);
+    *data += sizeof big_endian;
+    return be64toh(big_endian);
+}
+
+/* ---- pieces ---------------------------------------------------------------------------------- */
+
+uint32_t format_pieces(uint64_t body_size) {
+    return body_size == 0 ? 0 : (uint32_t)((body_size - 1) / FORMAT_PIECE);
+}
+
+struct format_cut format_cut(uint64_t body_size, uint32_t number) {
+    uint64_t from = (uint64_t)number * FORMAT_PIECE;
+    uint64_t left = body_size - from;
+    return (struct format_cut){from, (uint32_t)(left < FORMAT_PIECE ? left : FORMAT_PIECE)};
+}
+
+static uint64_t body_size(const struct store_change *change) {
+    return (uint64_t)change->record.head.size + change->payload.size;
+}
+
+/* Copies a cut of head ‖ payload. */
+static void body_copy(const struct store_change *change, struct format_cut cut, uint8_t *out) {
+    struct span head = change->record.head;
+    size_t of_head = cut.from < head.size ? head.size - cut.from : 0;
+    of_head = of_head < cut.size ? of_head : cut.size;
+    if (of_head > 0) {
+        memcpy(out, head.data + cut.from, of_head);
+    }
+    if (cut.size > of_head) {
+        memcpy(out + of_head, change->payload.data + (cut.from + of_head - head.size),
+               cut.size - of_head);
+    }
+}
+
+void format_piece_key(const uint8_t *key, uint32_t number, uint8_t *out) {
+    memcpy(out, key, RECORD_KEY_SIZE);
+    put32(out + RECORD_KEY_SIZE, number);
+}
+
+static uint32_t piece_check(struct span key, struct span bytes) {
+    return (uint32_t)checksum(checksum(0, key), bytes);
+}
+
+void format_piece_write(const struct store_change *change, uint32_t number, uint8_t *out) {
+    uint8_t key[FORMAT_PIECE_KEY];
+    struct format_cut cut = format_cut(body_size(change), number);
+    format_piece_key(change->record.key, number, key);
+    body_copy(change, cut, out + FORMAT_PIECE_HEAD);
+    put32(out, piece_check((struct span){key, sizeof key},
+                           (struct span){out + FORMAT_PIECE_HEAD, cut.size}));
+}
+
+bool format_piece_read(struct span key, struct span value, struct span *out) {
+    if (value.size < FORMAT_PIECE_HEAD) {
+        return false;
+    }
+    *out = (struct span){value.data + FORMAT_PIECE_HEAD, value.size - FORMAT_PIECE_HEAD};
+    return get32(value.data) == piece_check(key, *out);
+}
+
+/* ---- records --------------------------------------------------------------------------------- */
+
+uint32_t format_record_size(const struct store_change *change) {
+    return FORMAT_RECORD_HEAD + format_cut(body_size(change), 0).size;
+}
+
+static uint32_t record_check(struct span key, struct span value) {
+    uint64_t check = checksum(checksum(0, key), (struct span){value.data, FORMAT_RECORD_HEAD - 4});
+    return (uint32_t)checksum(check, (struct span){value.data + FORMAT_RECORD_HEAD,
+                                                   value.size - FORMAT_RECORD_HEAD});
+}
+
+void format_record_write(const struct store_change *change, uint8_t *out) {
+    struct format_cut cut = format_cut(body_size(change), 0);
+    put32(out, (uint32_t)FORMAT_VERSION << 24);
+    put32(out + 4, (uint32_t)change->record.head.size);
+    put32(out + 8, (uint32_t)change->payload.size);
+    body_copy(change, cut, out + FORMAT_RECORD_HEAD);
+    put32(out + 12, record_check((struct span){change->record.key, RECORD_KEY_SIZE},
+                                 (struct span){out, FORMAT_RECORD_HEAD + cut.size}));
+}
+
+uint64_t format_body_size(struct span value) {
+    return value.size < FORMAT_RECORD_HEAD ? 0
+                                           : (uint64_t)get32(value.data + 4) +
+                                                 get32(value.data + 8);
+}
+
+enum format_found format_record_read(struct span key, struct span value, struct format_record *out,
+                                     uint32_t *version) {
+    if (key.size != RECORD_KEY_SIZE || value.size < FORMAT_RECORD_HEAD) {
+        return FORMAT_DAMAGED;
+    }
+    if (get32(value.data + 12) != record_check(key, value)) {
+        return FORMAT_DAMAGED;
+    }
+    *version = value.data[0];
+    if (*version != FORMAT_VERSION) {
+        return FORMAT_UNKNOWN_VERSION;
+    }
+    out->head_size = get32(value.data + 4);
+    out->payload_size = get32(value.data + 8);
+    out->first = (struct span){value.data + FORMAT_RECORD_HEAD, value.size - FORMAT_RECORD_HEAD};
+    bool whole = out->first.size == format_cut(format_body_size(value), 0).size;
+    return whole ? FORMAT_OK : FORMAT_DAMAGED;
+}
+
+/* ---- the row --------------------------------------------------------------------------------- */
+
+static uint64_t row_check(const uint8_t *data) {
+    return checksum(0, (struct span){data, FORMAT_ROW_SIZE - 8});
+}
+
+void format_row_write(const struct lmdb_row *row, uint8_t *out) {
+    uint8_t *at = out;
+    memcpy(at, row_magic, sizeof row_magic);
+    put32(at + 8, FORMAT_VERSION);
+    put32(at + 12, 0);
+    memcpy(at + 16, row->uuid, sizeof row->uuid);
+    at = put64(at + 32, row->epoch);
+    at = put64(at, row->batch);
+    at = put64(at, row->transaction);
+    for (size_t i = 0; i < FORMAT_KINDS; i++) {
+        at = put64(at, row->counts[i]);
+    }
+    put64(at, row_check(out));
+}
+
+enum format_found format_row_read(struct span value, struct lmdb_row *out, uint32_t *version) {
+    const uint8_t *at = value.data;
+    if (value.size < 16 || memcmp(at, row_magic, sizeof row_magic) != 0) {
+        return FORMAT_DAMAGED;
+    }
+    *version = get32(at + 8);
+    if (*version != FORMAT_VERSION) {
+        return FORMAT_UNKNOWN_VERSION;
+    }
+    const uint8_t *check = value.data + FORMAT_ROW_SIZE - 8;
+    if (value.size != FORMAT_ROW_SIZE || get64(&check) != row_check(value.data)) {
+        return FORMAT_DAMAGED;
+    }
+    memcpy(out->uuid, at + 16, sizeof out->uuid);
+    at += 32;
+    out->epoch = get64(&at);
+    out->batch = get64(&at);
+    out->transaction = get64(&at);
+    for (size_t i = 0; i < FORMAT_KINDS; i++) {
+        out->counts[i] = get64(&at);
+    }
+    return FORMAT_OK;
+}
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+uint64_t format_key_number(const uint8_t *key) {
+    uint64_t number = 0;
+    for (size_t i = 4; i < RECORD_KEY_SIZE; i++) {
+        number = number << 8 | key[i];
+    }
+    return number;
+}
+
+void format_key_text(const uint8_t *key, char *out, size_t size) {
+    static const char *const kinds[FORMAT_KINDS] = {
+        [RECORD_STORE] = "the engine's row", [RECORD_QUEUE] = "queue",
+        [RECORD_SESSION] = "session",        [RECORD_HOST] = "host",
+        [RECORD_TASK] = "task",
+    };
+    const char *kind = key[0] < FORMAT_KINDS ? kinds[key[0]] : NULL;
+    snprintf(out, size, "%s %" PRIu64 " of slot %u",
+             kind != NULL ? kind : "record of no known kind", format_key_number(key),
+             (unsigned)key[2] << 8 | key[3]);
+}

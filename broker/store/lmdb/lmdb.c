@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The life of an LMDB store: opened, made when there is none, closed.
+ *
+ * A new one is made aside, as data.mdb.new, with its row inside, synced, and renamed: so
+ * DIR/data.mdb is never half a store, whenever the power fails. What an attempt left behind is
+ * removed by the next one.
+ *
+ * The epoch of a start is one above the last, and at least the time in nanoseconds: so it also
+ * differs from those that a copy of this store gave in another future. */
+#include "broker/store/lmdb/lmdb.h"
+#include "broker/store/lmdb/folder.h"
+
+#include "common/check.h"
+#include "common/entropy.h"
+#include "common/err.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TABLES_MAX = 4, PATH_SIZE = PATH_MAX + 32 };
+
+static wherry_err lmdb_refuse(const struct lmdb *lmdb, const char *what, int rc) {
+    bool damaged = rc == MDB_INVALID || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND ||
+                   rc == MDB_VERSION_MISMATCH || rc == MDB_PANIC || rc == MDB_NOTFOUND;
+    return err_set(damaged ? WHERRY_E_PROTOCOL : WHERRY_E_SYSTEM, "the store in %s: %s: %s",
+                   lmdb->url.folder, what, mdb_strerror(rc));
+}
+
+static wherry_err lmdb_refuse_errno(const struct lmdb *lmdb, const char *what) {
+    return lmdb_refuse(lmdb, what, errno);
+}
+
+/* ---- making one ------------------------------------------------------------------------------ */
+
+static int env_open(const char *path, unsigned flags, uint64_t map_bytes, MDB_env **out) {
+    int rc = mdb_env_create(out);
+    rc = rc != 0 ? rc : mdb_env_set_mapsize(*out, map_bytes);
+    rc = rc != 0 ? rc : mdb_env_set_maxdbs(*out, TABLES_MAX);
+    return rc != 0 ? rc : mdb_env_open(*out, path, flags, 0600);
+}
+
+static int tables_open(MDB_txn *txn, unsigned flags, MDB_dbi *objects, MDB_dbi *tasks) {
+    int rc = mdb_dbi_open(txn, "objects", flags, objects);
+    return rc != 0 ? rc : mdb_dbi_open(txn, "tasks", flags, tasks);
+}
+
+/* The tables and the row, epoch 0: no start was ever given one. */
+static int make_rows(MDB_env *env) {
+    struct lmdb_row row = {0};
+    MDB_txn *txn = NULL;
+    MDB_dbi objects;
+    MDB_dbi tasks;
+    int rc = mdb_txn_begin(env, NULL, 0, &txn);
+    if (rc != 0) {
+        return rc;
+    }
+    entropy_fill(row.uuid, sizeof row.uuid);
+    rc = tables_open(txn, MDB_CREATE, &objects, &tasks);
+    rc = rc != 0 ? rc : lmdb_put_row(txn, objects, &row);
+    if (rc != 0) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    return mdb_txn_commit(txn);
+}
+
+static wherry_err lmdb_make(struct lmdb *lmdb) {
+    char path[PATH_SIZE];
+    MDB_env *env = NULL;
+    snprintf(path, sizeof path, "%s/data.mdb.new", lmdb->url.folder);
+    unlinkat(lmdb->folder_fd, "data.mdb.new", 0);
+    unlinkat(lmdb->folder_fd, "data.mdb.new-lock", 0);
+    int rc = env_open(path, MDB_NOSUBDIR, lmdb->url.map_bytes, &env);
+    rc = rc != 0 ? rc : make_rows(env);
+    mdb_env_close(env);
+    if (rc != 0) {
+        return lmdb_refuse(lmdb, "cannot make it", rc);
+    }
+    unlinkat(lmdb->folder_fd, "data.mdb.new-lock", 0);
+    if (renameat(lmdb->folder_fd, "data.mdb.new", lmdb->folder_fd, "data.mdb") != 0 ||
+        fsync(lmdb->folder_fd) != 0) {
+        return lmdb_refuse_errno(lmdb, "cannot make it");
+    }
+    log_event(LOG_INFO, "a new store was made", log_text("folder", lmdb->url.folder));
+    return WHERRY_OK;
+}
+
+/* ---- opening it ------------------------------------------------------------------------------ */
+
+static wherry_err row_read(struct lmdb *lmdb, MDB_txn *txn) {
+    uint8_t name = 0;
+    uint32_t version = 0;
+    MDB_val key = {1, &name};
+    MDB_val value;
+    int rc = mdb_get(txn, lmdb->objects, &key, &value);
+    if (rc != 0) {
+        return lmdb_refuse(lmdb, "its row", rc);
+    }
+    switch (format_row_read((struct span){value.mv_data, value.mv_size}, &lmdb->row, &version)) {
+    case FORMAT_DAMAGED:
+        return err_set(WHERRY_E_PROTOCOL, "the store in %s is damaged: its row does not fit its "
+                                          "check", lmdb->url.folder);
+    case FORMAT_UNKNOWN_VERSION:
+        return err_set(WHERRY_E_PROTOCOL,
+                       "the store in %s has format %u; this broker reads format %d: start the "
+                       "version that wrote it",
+                       lmdb->url.folder, (unsigned)version, FORMAT_VERSION);
+    case FORMAT_OK:
+        break;
+    }
+    return WHERRY_OK;
+}
+
+static uint64_t wall_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t epoch_after(uint64_t epoch) {
+    uint64_t now = wall_ns();
+    return now > epoch ? now : epoch + 1;
+}
+
+/* The transaction before this one must be the row's: else the row, or the page that led to it, is
+ * an old one. */
+static wherry_err row_raise_in(struct lmdb *lmdb, MDB_txn *txn) {
+    int rc = tables_open(txn, 0, &lmdb->objects, &lmdb->tasks);
+    if (rc != 0) {
+        return lmdb_refuse(lmdb, "its tables", rc);
+    }
+    wherry_err err = row_read(lmdb, txn);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    if (lmdb->row.transaction != mdb_txn_id(txn) - 1) {
+        return err_set(WHERRY_E_PROTOCOL, "the store in %s is damaged: its row is not of its last "
+                                          "transaction", lmdb->url.folder);
+    }
+    lmdb->row.epoch = epoch_after(lmdb->row.epoch);
+    lmdb->row.batch = 0;
+    rc = lmdb_put_row(txn, lmdb->objects, &lmdb->row);
+    return rc != 0 ? lmdb_refuse(lmdb, "its row", rc) : WHERRY_OK;
+}
+
+static wherry_err row_raise(struct lmdb *lmdb) {
+    MDB_txn *txn = NULL;
+    int rc = mdb_txn_begin(lmdb->env, NULL, 0, &txn);
+    if (rc != 0) {
+        return lmdb_refuse(lmdb, "cannot begin", rc);
+    }
+    wherry_err err = row_raise_in(lmdb, txn);
+    if (err != WHERRY_OK) {
+        mdb_txn_abort(txn);
+        return err;
+    }
+    rc = mdb_txn_commit(txn);
+    return rc != 0 ? lmdb_refuse(lmdb, "cannot write", rc) : WHERRY_OK;
+}
+
+static wherry_err env_ready(struct lmdb *lmdb) {
+    if (faccessat(lmdb->folder_fd, "data.mdb", F_OK, 0) != 0) {
+        if (errno != ENOENT) {
+            return lmdb_refuse_errno(lmdb, "data.mdb");
+        }
+        wherry_err err = lmdb_make(lmdb);
+        if (err != WHERRY_OK) {
+            return err;
+        }
+    }
+    int rc = env_open(lmdb->url.folder, 0, lmdb->url.map_bytes, &lmdb->env);
+    return rc != 0 ? lmdb_refuse(lmdb, "cannot open it", rc) : row_raise(lmdb);
+}
+
+static void identity_take(struct lmdb *lmdb) {
+    struct store_identity *identity = &lmdb->identity;
+    memcpy(identity->uuid, lmdb->row.uuid, sizeof identity->uuid);
+    identity->epoch = lmdb->row.epoch;
+    identity->keeps = true;
+    for (uint32_t kind = 1; kind < FORMAT_KINDS; kind++) {
+        identity->records += lmdb->row.counts[kind];
+    }
+}
+
+/* ---- the port -------------------------------------------------------------------------------- */
+
+static struct lmdb *lmdb_create(void) {
+    pthread_condattr_t monotonic;
+    struct lmdb *lmdb = calloc(1, sizeof *lmdb);
+    CHECK(lmdb != NULL);
+    lmdb->store.ops = &store_lmdb_ops;
+    lmdb->folder_fd = -1;
+    lmdb->event_fd = -1;
+    memset(lmdb->last_task, 0xff, sizeof lmdb->last_task);
+    lmdb->last_arrival = UINT64_MAX;
+    pthread_mutex_init(&lmdb->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&lmdb->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return lmdb;
+}
+
+static void lmdb_close(struct store **store) {
+    struct lmdb *lmdb = lmdb_of(*store);
+    lmdb_writer_stop(lmdb);
+    if (lmdb->env != NULL) {
+        mdb_env_close(lmdb->env);
+    }
+    if (lmdb->event_fd >= 0) {
+        close(lmdb->event_fd);
+    }
+    if (lmdb->folder_fd >= 0) {
+        close(lmdb->folder_fd); /* and with it the lock */
+    }
+    pthread_cond_destroy(&lmdb->wake);
+    pthread_mutex_destroy(&lmdb->lock);
+    free(lmdb);
+    *store = NULL;
+}
+
+static wherry_err lmdb_begin(struct lmdb *lmdb) {
+    wherry_err err = folder_open(lmdb->url.folder, true, &lmdb->folder_fd);
+    err = err != WHERRY_OK ? err : env_ready(lmdb);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    identity_take(lmdb);
+    lmdb->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (lmdb->event_fd < 0) {
+        return lmdb_refuse_errno(lmdb, "eventfd");
+    }
+    atomic_store(&lmdb->has_space, lmdb_reserve_look(lmdb));
+    return lmdb_writer_start(lmdb);
+}
+
+static wherry_err lmdb_check(const char *url) {
+    struct lmdb_url read;
+    return lmdb_url_read(url, &read);
+}
+
+static wherry_err lmdb_open(const char *url, struct store **out) {
+    struct lmdb *lmdb = lmdb_create();
+    struct store *store = &lmdb->store;
+    wherry_err err = lmdb_url_read(url, &lmdb->url);
+    err = err != WHERRY_OK ? err : lmdb_begin(lmdb);
+    if (err != WHERRY_OK) {
+        lmdb_close(&store);
+        return err;
+    }
+    *out = store;
+    return WHERRY_OK;
+}
+
+static void lmdb_identity(const struct store *store, struct store_identity *out) {
+    *out = lmdb_of(store)->identity;
+}
+
+static uint64_t lmdb_committed(const struct store *store) {
+    return atomic_load(&lmdb_of(store)->committed);
+}
+
+static wherry_err lmdb_failed(const struct store *store) {
+    return atomic_load(&lmdb_of(store)->failed) ? WHERRY_E_SYSTEM : WHERRY_OK;
+}
+
+static bool lmdb_has_space(const struct store *store) {
+    return atomic_load(&lmdb_of(store)->has_space);
+}
+
+static int lmdb_fd(const struct store *store) {
+    return lmdb_of(store)->event_fd;
+}
+
+const struct store_ops store_lmdb_ops = {
+    .scheme = "lmdb:",
+    .help = "lmdb:DIR, a folder on a local disk",
+    .check = lmdb_check,
+    .open = lmdb_open,
+    .identity = lmdb_identity,
+    .scan = lmdb_scan,
+    .commit = lmdb_commit,
+    .committed = lmdb_committed,
+    .failed = lmdb_failed,
+    .has_space = lmdb_has_space,
+    .fd = lmdb_fd,
+    .close = lmdb_close,
+};

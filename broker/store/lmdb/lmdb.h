@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lmdb:DIR, the embedded store: one LMDB environment in a folder of its own. Private to this
+ * folder; the broker sees store.h.
+ *
+ *     DIR/           locked by flock() (folder.h)
+ *     DIR/data.mdb   two tables: "objects" (the store's row, and all kinds but tasks) and
+ *                    "tasks" (tasks and the pieces of large ones), format.h
+ *     DIR/lock.mdb   LMDB's own; means nothing between two runs
+ *
+ * Keys of tasks end in the broker's arrival number, so what is put lies at the end and what is
+ * taken at the front: a commit touches neighbouring pages, and full pages are written once.
+ *
+ *     core thread     store_commit(batch) ──hands over──> writer thread
+ *                        │ goes on gathering                 │ one transaction, synced
+ *                     store_fd() readable <──committed = n───┘ then looks after the reserve
+ *
+ * The batch is not copied: its heads and payloads stay where the engine and the payload store have
+ * them until it is committed, and the writer copies each once, into the page that LMDB is about to
+ * write. Only four things are shared by the two threads, and change hands under `lock` or as
+ * atomics: the pending batch, `committed`, `failed`, `has_space`.
+ *
+ * LMDB's transaction is crash-safe by construction: pages are written aside and synced, then one
+ * of two meta pages is, which stands for the whole. A failure before that undoes nothing of what
+ * was; after a failed sync nobody knows, so the writer stops for good (rules §1.3). */
+#ifndef WHERRY_STORE_LMDB_LMDB_H
+#define WHERRY_STORE_LMDB_LMDB_H
+
+#include "broker/store/lmdb/format.h"
+#include "broker/store/lmdb/url.h"
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct lmdb_reserve {         /* see reserve.c */
+    uint64_t allocated_bytes; /* of the file, from its beginning */
+    bool by_free_space;       /* the file system cannot allocate ahead */
+};
+
+struct lmdb {
+    struct store store; /* first: lmdb_of() */
+    struct store_identity identity;
+    struct lmdb_url url;
+    int folder_fd;
+    MDB_env *env;
+    MDB_dbi objects;
+    MDB_dbi tasks;
+    /* the writer's, once it runs */
+    struct lmdb_row row;                /* as committed */
+    uint8_t last_task[RECORD_KEY_SIZE]; /* no key of a task was ever above this one … */
+    uint64_t last_arrival;              /* … and no arrival above this; all ones before a scan */
+    struct lmdb_reserve reserve;
+    /* shared; see writer.c */
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    const struct store_batch *pending; /* under lock; NULL: none */
+    bool stopping;                     /* under lock */
+    int event_fd;
+    atomic_uint_fast64_t committed;
+    atomic_bool failed;
+    atomic_bool has_space;
+};
+
+static inline struct lmdb *lmdb_of(const struct store *store) {
+    return (struct lmdb *)store;
+}
+
+/* ---- commit.c ---- */
+
+/* One batch as one synced transaction. 0; ENOSPC, EDQUOT, MDB_MAP_FULL: nothing changed, try the
+ * same again; anything else: whether it is in is unknown. */
+int lmdb_apply(struct lmdb *lmdb, const struct store_batch *batch);
+/* Puts the row into a transaction of the caller's. */
+int lmdb_put_row(MDB_txn *txn, MDB_dbi objects, struct lmdb_row *row);
+bool lmdb_no_space(int rc);
+
+/* ---- scan.c ---- */
+
+wherry_err lmdb_scan(struct store *store, store_each *each, void *context);
+
+/* ---- writer.c ---- */
+
+wherry_err lmdb_writer_start(struct lmdb *lmdb);
+/* Waits for the batch under way, unless that waits for space. */
+void lmdb_writer_stop(struct lmdb *lmdb);
+void lmdb_commit(struct store *store, const struct store_batch *batch);
+
+/* ---- reserve.c ---- */
+
+/* Allocates ahead as needed. False: there is less than the reserve left. */
+bool lmdb_reserve_look(struct lmdb *lmdb);
+
+#endif
