@@ -6,6 +6,7 @@
  *                  asleep
  *     I/O thread:  receive · lock · session_input: owners are told · unlock · collect:
  *                  session_output
+ *     caller that waits alone for the only answer due: the I/O thread's part, by link_drive
  *
  * Whatever waits for the broker's word is an `owner`: an async, a chunk of a map, a question. The
  * session calls its owner with the mutex held, so that an owner only notes the outcome, sets its
@@ -66,6 +67,14 @@ struct wherry_connection {
     const struct wire_message *message; /* the one being received: for link_take */
     char label[CONNECTION_LABEL_SIZE];
 };
+
+extern const struct session_ops connection_session_ops;
+extern const struct link_ops connection_link_ops;
+
+/* Under the mutex, after anything the session may have learnt: who waits is told. */
+void connection_after(struct wherry_connection *connection);
+bool connection_waiter_done(const struct wherry_connection *connection,
+                            const struct room_waiter *waiter, const struct session_view *view);
 
 /* OK, or FORKED with its text. */
 wherry_err connection_check(const struct wherry_connection *connection);

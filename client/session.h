@@ -144,6 +144,9 @@ void session_close(struct session *session, int64_t now_us);
 
 /* ---- looking ---- */
 
+/* Tasks and calls whose end is not told yet. */
+uint64_t session_due(const struct session *session);
+
 /* Shows every open task to visit(); where it answers true, the task is cancelled. The visitor must
  * not call the session. */
 void session_each(struct session *session, bool (*visit)(void *context, void *owner),

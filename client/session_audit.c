@@ -22,6 +22,10 @@ void session_look(const struct session *session, struct session_view *out) {
     };
 }
 
+uint64_t session_due(const struct session *session) {
+    return session->alive + session->call_count;
+}
+
 struct audit {
     uint64_t alive;
     uint64_t unanswered;

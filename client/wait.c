@@ -78,6 +78,8 @@ static bool waiter_enter(struct waiters *waiters, struct waiter *waiter) {
     wait_interrupt_run(waiters); /* those under way came first: it is theirs */
     bool interrupted = atomic_exchange(&waiters->pending, false);
     if (!interrupted) {
+        waiter->drives = waiters->first == NULL && waiters->driver.drive != NULL &&
+                         waiters->driver.due(waiters->driver.context) <= 1;
         waiter->following = waiters->first;
         if (waiters->first != NULL) {
             waiters->first->previous = waiter;
@@ -98,24 +100,36 @@ static void waiter_leave(struct waiters *waiters, struct waiter *waiter) {
     if (waiter->following != NULL) {
         waiter->following->previous = waiter->previous;
     }
+    bool yields = waiter->drives &&
+                  (waiters->first != NULL || waiters->driver.due(waiters->driver.context) > 0);
     pthread_mutex_unlock(waiters->mutex);
+    if (yields) {
+        waiters->driver.yield(waiters->driver.context);
+    }
 }
 
-static wherry_err waiter_run(struct waiter *waiter, unsigned done_bit, int64_t deadline_us) {
+static bool waiter_is_over(void *argument) {
+    const struct waiter *waiter = argument;
+    return (atomic_load(waiter->word) & waiter->done_bit) != 0 ||
+           atomic_load(&waiter->interrupted) ||
+           (waiter->deadline_us != INT64_MAX && clock_mono_us() >= waiter->deadline_us);
+}
+
+static wherry_err waiter_sleep(struct waiter *waiter) {
     for (;;) {
         unsigned seen = atomic_load(waiter->word);
-        if ((seen & done_bit) != 0) {
+        if ((seen & waiter->done_bit) != 0) {
             return WHERRY_OK;
         }
         if (atomic_load(&waiter->interrupted)) {
             return WHERRY_E_INTERRUPTED;
         }
-        if (deadline_us != INT64_MAX && clock_mono_us() >= deadline_us) {
+        if (waiter_is_over(waiter)) {
             return WHERRY_E_TIMEOUT;
         }
         if ((seen & WAIT_WAITED) != 0 ||
             atomic_compare_exchange_strong(waiter->word, &seen, seen | WAIT_WAITED)) {
-            futex_sleep(waiter->word, seen | WAIT_WAITED, deadline_us);
+            futex_sleep(waiter->word, seen | WAIT_WAITED, waiter->deadline_us);
         }
     }
 }
@@ -128,11 +142,14 @@ wherry_err wait_word(struct waiters *waiters, atomic_uint *word, unsigned done_b
     if (deadline_us == 0) {
         return WHERRY_E_TIMEOUT;
     }
-    struct waiter waiter = {.word = word};
+    struct waiter waiter = {.word = word, .done_bit = done_bit, .deadline_us = deadline_us};
     if (!waiter_enter(waiters, &waiter)) {
         return err_set(WHERRY_E_INTERRUPTED, "wherry_interrupt() ended the wait");
     }
-    wherry_err err = waiter_run(&waiter, done_bit, deadline_us);
+    if (waiter.drives) {
+        waiters->driver.drive(waiters->driver.context, waiter_is_over, &waiter, deadline_us);
+    }
+    wherry_err err = waiter_sleep(&waiter); /* after a drive it only tells why */
     waiter_leave(waiters, &waiter);
     return err == WHERRY_E_INTERRUPTED ? err_set(err, "wherry_interrupt() ended the wait") : err;
 }

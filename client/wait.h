@@ -25,14 +25,28 @@ enum {
 
 struct waiter {
     atomic_uint *word;
+    unsigned done_bit;
+    int64_t deadline_us;
+    bool drives;
     atomic_bool interrupted;
     struct waiter *previous;
     struct waiter *following;
 };
 
+/* Who waits alone for the only answer that is due does the I/O thread's work itself: the answer
+ * then wakes it without a hand-over. All NULL: nobody does. */
+struct wait_driver {
+    void *context;
+    /* Under the mutex: how many answers are due. */
+    uint64_t (*due)(void *context);
+    void (*drive)(void *context, bool (*enough)(void *waiter), void *waiter, int64_t until_us);
+    void (*yield)(void *context); /* after a drive: others wait for something */
+};
+
 struct waiters { /* embedded in a connection; under its mutex but for `pending` */
     pthread_mutex_t *mutex;
     struct waiter *first;
+    struct wait_driver driver;
     atomic_bool pending; /* an interruption that has not met a wait yet */
     bool late;           /* wake-ups are put off until the mutex is free */
     uint32_t late_count; /* these two belong to the thread that set `late` */

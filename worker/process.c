@@ -247,7 +247,7 @@ _Noreturn static void process_loop(struct process *process) {
     process_begin(process);
     for (;;) {
         if (!process_start_task(process)) {
-            link_drive(process->link, process_start_task);
+            link_drive(process->link, process_start_task, process, INT64_MAX);
             process_begin(process);
         }
         while (process_change_task(process, runner_run(&process->runner, &process->task), &more)) {

@@ -17,6 +17,10 @@
  * back when `wanted`. When the caller drives without an end and nothing happens, the thread rests
  * until it is rung. An edge is never lost with the turn: everybody begins with a receive.
  *
+ * Between a caller's visits nobody drives: the link is vacant. Who leaves says so, then collects
+ * once more, so that an append is seen by it or finds `vacant` set; who appends to a vacant link
+ * sends by itself, and the second time without a drive in between it calls the I/O thread.
+ *
  * Why one driver at a time: a caller's zmq_send() eats the edge of ZMQ_FD that another thread polls
  * for, and open-loop runs then stall for seconds (reference measurements). Why no spinning: it
  * displaces libzmq's own thread and costs more than it saves. */
@@ -45,6 +49,7 @@ enum {
     LINK_LOST_DELAY_MAX_US = 1000000, /* doubled up to this while nobody says anything */
     LINK_AWAY_MS = 1,             /* a caller that is away longer has its link driven for it */
     LINK_CALM_LOOKS = 20,         /* with nothing new: the I/O thread rests */
+    LINK_VISITS = 2,              /* without a drive between them: the I/O thread drives */
 };
 
 struct link {
@@ -64,7 +69,10 @@ struct link {
     atomic_bool wanted;   /* the caller waits for the turn */
     atomic_uint visits;   /* of the caller, twice: odd while it drives */
     atomic_bool resting;  /* the I/O thread sleeps until rest_fd is written */
+    atomic_bool yielded;  /* the caller wants the I/O thread to drive at once */
+    atomic_bool vacant;   /* nobody drives: the caller left, the I/O thread waits for its return */
     int rest_fd;
+    int visited;    /* driver: callers that sent by themselves since the last drive */
     bool started;   /* driver: the first connection was told of */
     bool sent;      /* driver: since the last collect began */
     bool reopening; /* driver: no socket until reopen_at_us */
@@ -175,9 +183,9 @@ static void link_sleep(struct link *link, long timeout_ms) {
     link_poll(link, timeout_ms);
 }
 
-/* One turn: receive, tell the time, send; sleep only when there is nothing to do. What was sent may
- * have set a deadline, so that tick is asked again before any sleep. */
-static void link_turn(struct link *link) {
+/* One turn: receive, tell the time, send; sleep only when there is nothing to do, at most until
+ * until_us. What was sent may have set a deadline, so that tick is asked again before any sleep. */
+static void link_turn(struct link *link, int64_t until_us) {
     if (!link->started) { /* by whoever drives first */
         link->started = true;
         link_start(link);
@@ -195,7 +203,7 @@ static void link_turn(struct link *link) {
     atomic_store(&link->asleep, true);
     link_collect(link);
     if (!link->sent && !atomic_load(&link->stopping)) {
-        link_sleep(link, link_poll_ms(link, wake_us, now_us));
+        link_sleep(link, link_poll_ms(link, wake_us < until_us ? wake_us : until_us, now_us));
     }
     atomic_store(&link->asleep, false);
 }
@@ -205,8 +213,9 @@ static void link_turn(struct link *link) {
 /* Drives until the caller wants to. */
 static void link_serve(struct link *link) {
     pthread_mutex_lock(&link->turn);
+    atomic_store(&link->vacant, false);
     while (!atomic_load(&link->stopping) && !atomic_load(&link->wanted)) {
-        link_turn(link);
+        link_turn(link, INT64_MAX);
     }
     pthread_mutex_unlock(&link->turn);
 }
@@ -216,7 +225,8 @@ static void link_serve(struct link *link) {
 static unsigned link_look(struct link *link, unsigned seen, unsigned calm) {
     bool rest = calm >= LINK_CALM_LOOKS;
     atomic_store(&link->resting, rest);
-    rest = rest && atomic_load(&link->visits) == seen && !atomic_load(&link->stopping);
+    rest = rest && atomic_load(&link->visits) == seen && !atomic_load(&link->yielded) &&
+           !atomic_load(&link->stopping);
     struct pollfd item = {link->rest_fd, POLLIN, 0};
     if (poll(&item, 1, rest ? -1 : LINK_AWAY_MS) > 0) {
         link_ring_read(link->rest_fd);
@@ -224,11 +234,11 @@ static unsigned link_look(struct link *link, unsigned seen, unsigned calm) {
     return atomic_load(&link->visits);
 }
 
-/* Returns when the caller has been away for a while. */
+/* Returns when the caller has been away for a while, or yields. */
 static void link_rest(struct link *link) {
     unsigned calm = 0;
     unsigned seen = atomic_load(&link->visits);
-    while (!atomic_load(&link->stopping)) {
+    while (!atomic_load(&link->stopping) && !atomic_exchange(&link->yielded, false)) {
         unsigned now = link_look(link, seen, calm);
         if (now == seen && now % 2 == 0) {
             break;
@@ -245,8 +255,10 @@ static void *link_run(void *argument) {
         link_serve(link);
         link_rest(link);
     }
+    pthread_mutex_lock(&link->turn);
     link_collect(link);
     link_socket_close(&link->socket, link->linger_ms);
+    pthread_mutex_unlock(&link->turn);
     return NULL;
 }
 
@@ -259,6 +271,7 @@ static void link_enter(struct link *link) {
         pthread_mutex_lock(&link->turn);
         atomic_store(&link->wanted, false);
     }
+    atomic_store(&link->vacant, false);
     atomic_fetch_add(&link->visits, 1);
 }
 
@@ -270,21 +283,31 @@ static void link_leave(struct link *link) {
     }
 }
 
-void link_drive(struct link *link, bool (*enough)(void *context)) {
+void link_drive(struct link *link, bool (*enough)(void *argument), void *argument,
+                int64_t until_us) {
     link_enter(link);
-    while (!enough(link->context)) { /* asked first: the I/O thread may have received it */
-        link_turn(link);
+    while (!enough(argument) && !atomic_load(&link->stopping)) { /* perhaps it came before */
+        link_turn(link, until_us);
     }
+    link->visited = 0;
+    atomic_store(&link->vacant, true);
+    link_collect(link);
     link_leave(link);
 }
 
 void link_pass(struct link *link, bool receive) {
     link_enter(link);
+    atomic_store(&link->vacant, true);
     link_collect(link);
     if (receive) {
         link_drain(link);
     }
     link_leave(link);
+}
+
+void link_yield(struct link *link) {
+    atomic_store(&link->yielded, true);
+    link_ring(link->rest_fd);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -396,9 +419,28 @@ void link_abandon(struct link **link) {
 
 /* ---- verbs ---------------------------------------------------------------------------------- */
 
+/* Nobody drives: what was appended is sent by who appended it. Whoever goes on without waiting for
+ * an answer leaves the rest to the I/O thread. */
+static void link_visit(struct link *link) {
+    if (pthread_mutex_trylock(&link->turn) != 0) {
+        link_yield(link); /* whoever has the turn may be past its last collect */
+        return;
+    }
+    atomic_fetch_add(&link->visits, 1);
+    atomic_store(&link->vacant, true);
+    link_collect(link);
+    bool often = ++link->visited >= LINK_VISITS;
+    link_leave(link);
+    if (often) {
+        link_yield(link);
+    }
+}
+
 void link_wake(struct link *link) {
     if (atomic_load(&link->asleep) && atomic_exchange(&link->asleep, false)) {
         link_ring(link->wake_fd);
+    } else if (atomic_load(&link->vacant) && atomic_exchange(&link->vacant, false)) {
+        link_visit(link);
     }
 }
 

@@ -12,7 +12,7 @@
  * One thread at a time drives, and it alone touches the socket (a shared ZMQ_FD loses wake-ups,
  * docs/architecture.md): the I/O thread, or a caller in link_drive() and link_pass(), which saves
  * it two hand-overs a message. "Driver" below is whoever does. A caller that stays away for a
- * millisecond has its link driven by the I/O thread until it comes back.
+ * millisecond, or yields, has its link driven by the I/O thread until it comes back.
  *
  * Plain libzmq, a private context; the I/O thread blocks all signals.
  *
@@ -47,15 +47,22 @@ struct link_options {
 wherry_err link_open(const char *addresses, const struct link_options *options,
                      const struct link_ops *ops, void *context, struct link **out);
 
-/* Any thread: see that collect runs soon. One eventfd write, and only if the driver sleeps. */
+/* Any thread, under no lock that collect takes: see that collect runs soon. One eventfd write, and
+ * only if the driver sleeps; with no driver, because a caller drove until now, collect runs here.
+ */
 void link_wake(struct link *link);
 
 /* Any thread, async-signal-safe: see that tick runs soon, whatever the driver is about to do and
  * although there may be no connection to collect for. One eventfd write in any case. */
 void link_alarm(struct link *link);
 
-/* One caller, not inside an op: turns, with their sleeps, until enough(context). */
-void link_drive(struct link *link, bool (*enough)(void *context));
+/* One caller at a time, not inside an op: turns, with their sleeps, until enough(argument), which
+ * is asked at until_us at the latest (INT64_MAX: no limit), or until the link is stopped. */
+void link_drive(struct link *link, bool (*enough)(void *argument), void *argument,
+                int64_t until_us);
+
+/* After link_drive: the I/O thread drives now, because the caller will not come back soon. */
+void link_yield(struct link *link);
 
 /* The same caller: collect, then perhaps receive what is there; no sleep. */
 void link_pass(struct link *link, bool receive);

@@ -180,6 +180,47 @@ static void a_signal_alone_ends_no_wait(void **state) {
     wherry_async_release(&async);
 }
 
+static void *get_another(void *context) {
+    struct house *house = context;
+    wherry_async *async = echo(house, "hold", 2);
+    intptr_t err = wherry_async_get(async, LONG_MS, NULL);
+    wherry_async_release(&async);
+    return (void *)err;
+}
+
+/* The first one, being alone, does the I/O thread's work; the other comes later and stays longer.
+ */
+static void who_waits_beside_a_lone_waiter_is_answered_after_it_left(void **state) {
+    struct house *house = *state;
+    wherry_async *async = echo(house, "hold", 1);
+    assert_int_equal(wherry_async_get(async, 1, NULL), WHERRY_E_TIMEOUT);
+    pthread_t other;
+    assert_int_equal(pthread_create(&other, NULL, get_another, house), 0);
+    wherry_err err = WHERRY_E_TIMEOUT;
+    mini_wait_submitted(house->mini, 2);
+    for (int i = 0; i < 20 && err == WHERRY_E_TIMEOUT; i++) {
+        err = wherry_async_get(async, 1, NULL);
+    }
+    assert_int_equal(err, WHERRY_E_TIMEOUT);
+    mini_release(house->mini);
+    void *told = NULL;
+    pthread_join(other, &told);
+    assert_int_equal((intptr_t)told, WHERRY_OK);
+    assert_int_equal(wherry_async_get(async, LONG_MS, NULL), WHERRY_OK);
+    wherry_async_release(&async);
+}
+
+static void a_release_ends_the_lone_wait_of_another_thread(void **state) {
+    struct house *house = *state;
+    pthread_t other;
+    assert_int_equal(pthread_create(&other, NULL, get_another, house), 0);
+    mini_wait_submitted(house->mini, 1);
+    wherry_connection_release(&house->connection);
+    void *told = NULL;
+    pthread_join(other, &told);
+    assert_int_equal((intptr_t)told, WHERRY_E_CLOSED);
+}
+
 static int forked_child(struct house *house, wherry_async *async, wherry_iterator *iterator) {
     wherry_value *value = NULL;
     wherry_async *other = NULL;
@@ -276,6 +317,8 @@ int main(void) {
         IN_HOUSE(interrupt_ends_a_wait_from_a_signal_handler),
         IN_HOUSE(an_interrupt_before_the_wait_ends_the_next_one),
         IN_HOUSE(a_signal_alone_ends_no_wait),
+        IN_HOUSE(who_waits_beside_a_lone_waiter_is_answered_after_it_left),
+        IN_HOUSE(a_release_ends_the_lone_wait_of_another_thread),
         IN_HOUSE(in_a_forked_child_nothing_hangs),
         IN_HOUSE(in_a_forked_child_handles_say_forked_and_release_frees),
     };
