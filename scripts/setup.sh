@@ -3,6 +3,7 @@
 #
 #     scripts/setup.sh            what building and testing need
 #     scripts/setup.sh build      what building needs
+#     scripts/setup.sh package    what making and testing Debian packages and images needs beside
 #     scripts/setup.sh run        what installed programs need
 #
 # With nothing missing it neither calls apt nor asks for a password. The list: scripts/packages.txt.
@@ -30,8 +31,8 @@ missing() { # role
 
 role=${1:-test}
 case $role in
-build | test | run) ;;
-*) fail "unknown argument '$role': use build, test or run" ;;
+build | test | package | run) ;;
+*) fail "unknown argument '$role': use build, test, package or run" ;;
 esac
 command -v dpkg-query >/dev/null ||
     fail "this machine has no dpkg. Install what scripts/packages.txt names by your own means."

@@ -1,25 +1,22 @@
 #!/usr/bin/env bash
-# The cluster of compose.yaml for real: builds the image, starts three workers, runs the main job,
-# kills one worker container in the middle, scales to five, runs it again, and takes all down.
+# The cluster of compose.yaml for real: builds the image, looks at it, starts three workers, runs
+# the main job, kills one worker container in the middle, scales to five, runs it again, and takes
+# all down.
 #
-#     tests/compose/run.sh                        build and run
+#     tests/compose/run.sh                              build and run
 #     WHERRY_IMAGE=wherry:local tests/compose/run.sh    with an image that is there already
 #
 # Every answer is checked against a plain count; every worker must have worked. Where no Docker
-# engine or no Compose answers it says SKIPPED and ends with 0. WHERRY_BUILD_NETWORK=default builds
-# without the host's network, JOBS=1 with one compiler at a time.
+# engine, no Compose or no Debian mirror answers it says SKIPPED and ends with 0.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$top"
+# shellcheck source=tests/compose/engine.sh
+. tests/compose/engine.sh
 
 say() { printf '\n== [%3d s] %s\n' "$SECONDS" "$*"; }
-skip() {
-    printf 'SKIPPED: tests/compose: %s\n' "$*"
-    exit 0
-}
 
-engine=$(docker version --format '{{.Server.Version}}' 2>/dev/null) ||
-    skip "no Docker engine answers"
+engine_find
 if docker compose version >/dev/null 2>&1; then
     compose=(docker compose)
 elif command -v docker-compose >/dev/null; then
@@ -68,7 +65,7 @@ total() { # NAME: that number out of the broker's totals, which come last
         awk -F '[:,]' -v name="\"$1\"" '$1 ~ name { last = $2 } END { print last + 0 }'
 }
 retried() { [ $(($(total retries_lease) + $(total retries_crash))) -gt 0 ]; }
-past() { [ "$(total done)" -gt "$1" ]; }
+past() { [ "$(total "done")" -gt "$1" ]; }
 
 # The word count reads the same files several times, under other names, and several times over, so
 # that it lasts a while.
@@ -106,7 +103,7 @@ kill_one() {
             victim=$(ask pool | awk '$3 == "running" { print $1; exit }')
         done
         docker kill "$victim" >/dev/null
-        printf 'killed %s after %d tasks\n' "$victim" "$(total done)"
+        printf 'killed %s after %d tasks\n' "$victim" "$(total "done")"
         ! until_true 10 retried || return 0
     done
 }
@@ -123,28 +120,61 @@ hosts_used() {
     [ "$count" -eq "$1" ] || fail "not every worker was used"
 }
 
+# ---- the image ---------------------------------------------------------------------------------
+
+base_find
 if [ -z "${WHERRY_IMAGE:-}" ]; then
+    network_find
     export WHERRY_IMAGE=wherry:test
-    say "Building $WHERRY_IMAGE"
-    docker build -q --network "${WHERRY_BUILD_NETWORK:-host}" --build-arg "JOBS=${JOBS:-}" \
-        -t "$WHERRY_IMAGE" -f docker/Dockerfile . 2>&1 || fail "the image does not build"
+    say "Building $WHERRY_IMAGE by ${compose[*]}, network $WHERRY_BUILD_NETWORK"
+    "${compose[@]}" build broker >"$place/build" 2>&1 ||
+        { tail -n 40 "$place/build"; fail "the image does not build"; }
 fi
-docker image ls --format '{{.Repository}}:{{.Tag}} {{.Size}}' "$WHERRY_IMAGE"
+
+of_image() { docker image inspect --format "$1" "${2:-$WHERRY_IMAGE}"; }
+label() { of_image "{{index .Config.Labels \"org.opencontainers.image.$1\"}}"; }
+
+say "The image"
+size=$(of_image '{{.Size}}') over=$(($(of_image '{{.Size}}') - $(of_image '{{.Size}}' "$base")))
+printf '%s: %d MB, %d MB over %s\n' "$WHERRY_IMAGE" $((size / 1000000)) $((over / 1000000)) "$base"
+[ "$over" -lt 40000000 ] || fail "more than 40 MB over the base"
+[ "$(of_image '{{.Config.User}}')" = 65532:65532 ] || fail "its user is no number"
+[ "$(of_image '{{.Config.StopSignal}}')" = SIGTERM ] || fail "no STOPSIGNAL"
+[ "$(of_image '{{.Config.Healthcheck.Test}}')" = "[CMD wherry-health]" ] || fail "no HEALTHCHECK"
+for name in title description version revision licenses; do
+    [ -n "$(label $name)" ] || fail "the label $name is missing"
+done
+docker run --rm "$WHERRY_IMAGE" wherry --version | grep -qw "$(label version)" ||
+    fail "its label says $(label version), its programs say otherwise"
+
+say "A worker that does not reach its broker"
+code=0
+docker run --rm --network none "$WHERRY_IMAGE" wherry-worker --broker tcp://broker:7380 \
+    --connect-timeout 5 >"$place/alone" 2>&1 || code=$?
+cat "$place/alone"
+[ "$code" -eq 5 ] || fail "its exit code is $code, not 5"
+[ "$(grep -c 'msg="no broker yet"' "$place/alone")" -eq 1 ] || fail "it does not say so once"
+
+# ---- the cluster -------------------------------------------------------------------------------
 
 say "Up with three workers"
 "${compose[@]}" up -d --no-build --scale worker=3 >"$place/up" 2>&1 || { cat "$place/up"; fail up; }
 broker=$(containers broker)
 until_true 60 hosts_are 3 || fail "three workers did not come up"
 web=$("${compose[@]}" port broker 7381)
-case $web in
-127.0.0.1:*) ;;
-*) fail "HTTP is published on $web" ;;
-esac
+for port in "$("${compose[@]}" port broker 7380)" "$web"; do
+    [[ $port == 127.0.0.1:* ]] || fail "a port is published on $port"
+done
 exec 3<>"/dev/tcp/${web/:/\/}"
 printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3
 grep -q '200 OK' <&3 || fail "/readyz does not say 200"
 exec 3>&-
 [ "$(docker exec "$broker" id -u)" = 65532 ] || fail "the broker does not run as 65532"
+
+say "The demo of compose.yaml, as in the README"
+"${compose[@]}" --profile demo run --rm -T demo >"$place/demo" 2>&1 </dev/null ||
+    { cat "$place/demo"; fail "the demo"; }
+grep -E ' files, |plain loop' "$place/demo"
 
 say "The main job, and one worker container dies in the middle"
 job_start
@@ -162,7 +192,7 @@ job_start
 hosts_used 5
 job_end
 [ "$(total failed)$(total lost)$(total cancelled)" = 000 ] || fail "tasks failed or were lost"
-printf '%d tasks submitted, %d done\n' "$(total submitted)" "$(total done)"
+printf '%d tasks submitted, %d done\n' "$(total submitted)" "$(total "done")"
 
 say "Down"
 "${compose[@]}" --profile demo down >"$place/down" 2>&1 || { cat "$place/down"; fail down; }
