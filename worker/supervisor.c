@@ -35,6 +35,7 @@ enum {
     SUPERVISOR_SAY_AGAIN_US = 60000000, /* "no broker", once a minute */
     SUPERVISOR_SAY_FIRST_US = 3000000,
     SUPERVISOR_GOODBYE_MS = 500,
+    SUPERVISOR_LOOK_US = 20000, /* draining: whether the last task has ended, which no one tells */
     SUPERVISOR_FORCE_US = 5000000, /* SIGTERM, SIGKILL after 2 s, reports */
 };
 
@@ -285,7 +286,8 @@ static void supervisor_time(struct supervisor *self, int64_t now_us) {
 
 static int supervisor_wait_ms(struct supervisor *self, int64_t now_us) {
     pthread_mutex_lock(&self->mutex);
-    int64_t wake_us = self->draining ? INT64_MAX : nursery_next_wake(&self->nursery);
+    int64_t wake_us =
+        self->draining ? now_us + SUPERVISOR_LOOK_US : nursery_next_wake(&self->nursery);
     pthread_mutex_unlock(&self->mutex);
     wake_us = self->force_at_us < wake_us ? self->force_at_us : wake_us;
     wake_us = self->end_at_us < wake_us ? self->end_at_us : wake_us;
