@@ -94,8 +94,9 @@ static void a_running_task_is_ended_by_cancel_and_a_queued_one_never_runs(void *
     submit(*state, broker, "wherry.sleep", "600", running);
     wait_running(*state, broker, running);
     submit(*state, broker, "wherry.sleep", "600", queued);
+    /* In this order: the end of the one that runs would be the start of the other one. */
     struct program *cancel = program_run(*state, 0, "wherry", "cancel", "-o", "json", "--broker",
-                                         broker->endpoint, running, queued, NULL);
+                                         broker->endpoint, queued, running, NULL);
     assert_says(program_stdout(cancel), "\"state\": \"stopping\"");
     assert_says(program_stdout(cancel), "\"state\": \"cancelled\"");
     struct program *wait = program_run(*state, 7, "wherry", "wait", "--broker", broker->endpoint,
