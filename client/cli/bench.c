@@ -15,6 +15,7 @@ enum {
     BENCH_WORKERS,
     BENCH_OUTSTANDING,
     BENCH_IPC,
+    BENCH_STORE,
     BENCH_FLAGS,
 };
 
@@ -48,6 +49,10 @@ static const struct flag bench_flags[BENCH_FLAGS] = {
     [BENCH_IPC] = {.name = "ipc",
                    .kind = FLAG_SWITCH,
                    .help = "own broker on an ipc endpoint instead of tcp"},
+    [BENCH_STORE] = {.name = "store",
+                     .argument = "URL",
+                     .fallback = "memory:",
+                     .help = "own broker's store; lmdb:DIR measures synced commits"},
 };
 
 static const struct mode {
@@ -160,7 +165,7 @@ static int bench_run(const struct flags *flags) {
     if (mode == NULL) {
         return CLI_USAGE;
     }
-    struct house house = {0};
+    struct house house = {.store = flags_text(flags, BENCH_STORE)};
     struct bench bench = {
         .tasks = number_or(flags, BENCH_TASKS, mode->tasks),
         .size = number_or(flags, BENCH_SIZE, mode->size),
@@ -202,6 +207,7 @@ const struct verb verb_bench = {
                 .examples = "  wherry bench throughput\n"
                             "  wherry bench latency -o json\n"
                             "  wherry bench backlog --tasks 10000000\n"
+                            "  wherry bench throughput --store lmdb:/var/tmp/bench\n"
                             "  wherry bench throughput --broker tcp://node7:7380\n"},
     .run = bench_run,
 };

@@ -138,7 +138,8 @@ static bool endpoint_read(const char *log, char *out, size_t size) {
 }
 
 int house_open(struct house *house, bool ipc) {
-    *house = (struct house){.verb = "bench", .endpoint = "tcp://127.0.0.1:*"};
+    house->verb = "bench";
+    snprintf(house->endpoint, sizeof house->endpoint, "tcp://127.0.0.1:*");
     if (ipc) {
         snprintf(house->folder, sizeof house->folder, "/tmp/wherry-bench.XXXXXX");
         if (mkdtemp(house->folder) == NULL) {
@@ -152,8 +153,9 @@ int house_open(struct house *house, bool ipc) {
 
 int house_listen(struct house *house) {
     char log[LOG_SIZE];
+    const char *store = house->store != NULL ? house->store : "memory:";
     const char *const arguments[] = {"wherry-broker", "--listen", house->endpoint, "--http",
-                                     "off",           "--store",  "memory:",       NULL};
+                                     "off",           "--store",  store,           NULL};
     house->broker = program_start(house, "wherry-broker", arguments, log);
     if (house->broker == 0) {
         return CLI_NO_BROKER;

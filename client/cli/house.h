@@ -17,6 +17,7 @@ enum { HOUSE_ARGUMENTS_MAX = 256 };
 
 struct house {
     const char *verb;                      /* for what goes wrong: "bench" */
+    const char *store;                     /* the broker's; NULL: memory: */
     const char *logs;                      /* the folder of NAME.log; NULL: in memory */
     const char *more[HOUSE_ARGUMENTS_MAX]; /* further arguments of the worker */
     size_t more_count;
@@ -26,7 +27,7 @@ struct house {
     char folder[64]; /* "": none */
 };
 
-/* Starts a broker with a memory store and waits until it is ready. 0, or an exit code after one
+/* Starts a broker with `store` and waits until it is ready. 0, or an exit code after one
  * line on stderr; house_close() in both cases. */
 int house_open(struct house *house, bool ipc);
 /* The same at `endpoint`, with `verb` and `logs` as they are. */
