@@ -2,15 +2,16 @@
  *
  * wherry-broker: wires engine, store, net and HTTP together, in this order:
  *
- *     flags -> store -> engine (scan, queue settings) -> router -> HTTP -> loop -> everything
+ *     flags -> store -> engine -> HTTP -> scan, queue settings -> router -> loop -> everything
  *     backwards
  *
  * The router opens after the scan, so that whoever connects meets a broker that knows what it
- * has. */
+ * has; HTTP before it, so that /readyz tells how far the scan is. */
 #include "broker/net/loop.h"
 #include "broker/options.h"
 #include "broker/restore.h"
 #include "common/entropy.h"
+#include "common/err.h"
 #include "common/log.h"
 #include "common/notify.h"
 
@@ -64,8 +65,17 @@ static void engine_open(struct house *house) {
     house->engine = engine_create(&config);
 }
 
+static wherry_err store_ready(struct house *house) {
+    if (house->options.store == NULL) {
+        return err_set(WHERRY_E_SYSTEM, "there is no place for the store: none of STATE_DIRECTORY, "
+                                        "XDG_STATE_HOME and HOME names one; say --store lmdb:DIR, "
+                                        "or --store memory: to keep nothing");
+    }
+    return store_open(house->options.store, &house->store);
+}
+
 static wherry_err house_open(struct house *house) {
-    wherry_err err = store_open(house->options.store, &house->store);
+    wherry_err err = store_ready(house);
     if (err != WHERRY_OK) {
         return err;
     }
@@ -74,16 +84,22 @@ static wherry_err house_open(struct house *house) {
     house->border = border_create(
         &(struct border_config){.epoch = house->identity.epoch, .store = house->payloads});
     engine_open(house);
-    err = restore_engine(house->engine, house->store, house->payloads, &house->options,
-                         &house->effects);
+    if (house->options.http != NULL) {
+        err = http_open(house->options.http, &house->http);
+    }
+    if (err == WHERRY_OK) {
+        err = restore_engine(&(struct restore_config){.engine = house->engine,
+                                                      .store = house->store,
+                                                      .payloads = house->payloads,
+                                                      .http = house->http,
+                                                      .options = &house->options},
+                             &house->effects);
+    }
     if (err == WHERRY_OK) {
         err = router_open(&(struct router_config){.endpoints = house->options.listen,
                                                   .endpoint_count = house->options.listen_count,
                                                   .payload_max = WIRE_PAYLOAD_MAX},
                           &house->router);
-    }
-    if (err == WHERRY_OK && house->options.http != NULL) {
-        err = http_open(house->options.http, &house->http);
     }
     return err;
 }

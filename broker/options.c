@@ -4,6 +4,7 @@
  * here, before a socket is opened: a wrong flag is exit 2, whatever else is wrong is exit 5. */
 #include "broker/options.h"
 
+#include "broker/home.h"
 #include "broker/limit.h"
 #include "broker/net/endpoint.h"
 #include "broker/store/store.h"
@@ -38,9 +39,9 @@ static const struct flag table[FLAG_TABLE_SIZE] = {
                    .help = "serves /healthz, /readyz and /metrics; port 0 takes any\n"},
     [FLAG_STORE] = {.name = "store",
                     .argument = "URL",
-                    .fallback = "memory:",
                     .help = "where tasks are kept: lmdb:DIR, a folder on a local disk, or\n"
-                            "memory:, which keeps nothing across a restart"},
+                            "memory:, which keeps nothing across a restart (default: lmdb:\n"
+                            "$STATE_DIRECTORY, $XDG_STATE_HOME/wherry, ~/.local/state/wherry)"},
     [FLAG_MEMORY_LIMIT] = {.name = "memory-limit",
                            .argument = "SIZE",
                            .kind = FLAG_SIZE,
@@ -157,15 +158,21 @@ static enum flags_outcome read_queues(struct options *options, const struct flag
     return FLAGS_GO;
 }
 
+static enum flags_outcome read_store(struct options *options, const struct flags *flags) {
+    const char *url = flags_text(flags, FLAG_STORE);
+    if (url == NULL) {
+        options->store = home_store_url(options->home, sizeof options->home) ? options->home : NULL;
+        return FLAGS_GO;
+    }
+    options->store = url;
+    return store_check_url(url) == WHERRY_OK ? FLAGS_GO : refuse(FLAG_STORE, url);
+}
+
 static enum flags_outcome read_rest(struct options *options, const struct flags *flags) {
-    options->store = flags_text(flags, FLAG_STORE);
     options->grace_ms = flags_number(flags, FLAG_GRACE);
     options->memory_limit_bytes = (uint64_t)flags_number(flags, FLAG_MEMORY_LIMIT);
     if (options->memory_limit_bytes == 0) {
         options->memory_limit_bytes = limit_memory_bytes() / 5 * 3;
-    }
-    if (store_check_url(options->store) != WHERRY_OK) {
-        return refuse(FLAG_STORE, options->store);
     }
     const char *level = flags_text(flags, FLAG_LOG);
     if (level != NULL && !log_set_level(level)) {
@@ -184,6 +191,9 @@ enum flags_outcome options_parse(struct options *options, int argc, char **argv)
     outcome = read_endpoints(options, &flags);
     if (outcome == FLAGS_GO) {
         outcome = read_queues(options, &flags);
+    }
+    if (outcome == FLAGS_GO) {
+        outcome = read_store(options, &flags);
     }
     if (outcome == FLAGS_GO) {
         outcome = read_rest(options, &flags);

@@ -8,6 +8,8 @@
 #include "common/bytes.h"
 #include "common/flags.h"
 
+#include <limits.h>
+
 enum { OPTIONS_LISTEN_MAX = 64, OPTIONS_QUEUES_MAX = 1024 };
 
 struct options_queue {
@@ -20,7 +22,8 @@ struct options { /* texts borrow the command line and the environment */
     const char *listen[OPTIONS_LISTEN_MAX];
     size_t listen_count;
     const char *http; /* NULL: off */
-    const char *store;
+    const char *store; /* NULL: neither told, nor a place for it in the environment */
+    char home[PATH_MAX];
     uint64_t memory_limit_bytes;
     int64_t grace_ms;
     struct options_queue queues[OPTIONS_QUEUES_MAX];

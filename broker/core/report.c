@@ -219,16 +219,24 @@ static void pack_totals(const struct engine *engine, msgpack_packer *packer) {
     }
 }
 
+/* How long tasks from before a restart may still have to wait; 0: no longer. */
+static uint64_t report_grace_ms(const struct engine *engine) {
+    int64_t left_us = grace_next(engine) - engine_lived_us(engine);
+    return engine->grace.over || left_us <= 0 ? 0 : (uint64_t)left_us / 1000 + 1;
+}
+
 void report_status(struct engine *engine, route_id route, uint64_t call) {
     struct bytes body = BYTES_EMPTY;
     msgpack_packer packer;
     msgpack_packer_init(&packer, &body, report_write);
     uint32_t queues = engine->queues.live < REPORT_QUEUES ? engine->queues.live : REPORT_QUEUES;
-    msgpack_pack_map(&packer, 10);
+    msgpack_pack_map(&packer, 12);
     pack_entry_text(&packer, "version", span_of_text(WHERRY_VERSION));
     pack_entry(&packer, "epoch", engine->config.epoch);
     pack_entry_bool(&packer, "keeps", engine->config.keeps);
     pack_entry_bool(&packer, "draining", engine->draining);
+    pack_entry(&packer, "grace_ms", report_grace_ms(engine));
+    pack_entry(&packer, "hosts_awaited", engine->grace.awaited);
     pack_entry_bool(&packer, "truncated", queues < engine->queues.live);
     pack_entry(&packer, "hosts", engine->counts.hosts);
     pack_entry(&packer, "processes", engine->counts.children);

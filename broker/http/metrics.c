@@ -223,6 +223,10 @@ static void page_house(struct bytes *out, const struct metrics *metrics) {
     PAGE_LABELS(out, "store_batches_total", "counter", "Batches of the store, by state.", "state",
                 {"opened", metrics->engine.batches_opened},
                 {"committed", metrics->engine.batches_committed});
+    page_one(out, "store_full", "gauge", "1 while new work is refused for want of disk space.",
+             metrics->store_full);
+    page_one(out, "store_restored_records", "gauge", "Records read at the start.",
+             (double)metrics->restored_records);
     page_histogram(out, "step_seconds", "Engine steps.", &metrics->step);
     page_histogram(out, "barrier_wait_seconds", "From the end of a batch to its commit.",
                    &metrics->barrier);
@@ -284,7 +288,16 @@ void metrics_print(const struct metrics *metrics, struct bytes *out) {
 }
 
 bool metrics_ready(const struct metrics *metrics, struct bytes *out) {
-    const char *failing = metrics->store_failed ? "store" : metrics->draining ? "draining" : NULL;
+    const char *failing = metrics->store_failed ? "store"
+                          : metrics->draining   ? "draining"
+                          : metrics->store_full ? "store space"
+                                                : NULL;
+    if (metrics->restoring) {
+        page_print(out, "{\"ready\":false,\"failing\":\"restoring\",\"restored\":%" PRIu64
+                        ",\"records\":%" PRIu64 "}\n",
+                   metrics->restored_records, metrics->stored_records);
+        return false;
+    }
     if (failing != NULL) {
         page_print(out, "{\"ready\":false,\"failing\":\"%s\"}\n", failing);
     } else {

@@ -33,6 +33,10 @@ struct metrics {
     uint64_t epoch;
     bool draining;
     bool store_failed;
+    bool store_full; /* no new work until there is space */
+    bool restoring;            /* the scan at the start is under way … */
+    uint64_t restored_records; /* … and so far, */
+    uint64_t stored_records;   /* of so many */
     struct engine_counts engine;
     uint64_t engine_memory_bytes;
     struct border_counts border;

@@ -391,6 +391,9 @@ static void loop_fill(void *context, struct metrics *out) {
     out->uptime_us = loop->now_us - loop->started_at_us;
     out->epoch = identity.epoch;
     out->draining = loop->draining;
+    out->restoring = false;
+    out->store_full = !loop->has_space;
+    out->restored_records = identity.records;
     out->store_failed = store_failed(loop->config.store) != WHERRY_OK;
     engine_counts(loop->config.engine, &out->engine);
     out->engine_memory_bytes = engine_memory_bytes(loop->config.engine);

@@ -73,6 +73,16 @@ static void status_totals(const json_t *totals) {
            count_of(totals, "sessions"), count_of(totals, "hosts"), count_of(totals, "children"));
 }
 
+/* Tasks from before a restart wait until the hosts have said what they still run. */
+static void status_restart(const json_t *status) {
+    json_int_t grace_ms = count_of(status, "grace_ms");
+    if (grace_ms > 0 && json_is_true(json_object_get(status, "keeps"))) {
+        printf("Restarted: %" JSON_INTEGER_FORMAT " worker hosts have not said yet what they run; "
+               "earlier tasks wait for them, %.1f s at most\n",
+               count_of(status, "hosts_awaited"), (double)grace_ms / 1e3);
+    }
+}
+
 static int status_run(const struct flags *flags) {
     static const struct column columns[] = {
         {"QUEUE", "name", COLUMN_TEXT},       {"WAITING", "waiting", COLUMN_COUNT},
@@ -92,6 +102,7 @@ static int status_run(const struct flags *flags) {
     table_print(columns, sizeof columns / sizeof *columns, queues);
     status_warn(queues);
     status_totals(json_object_get(status, "totals"));
+    status_restart(status);
     printf("Store: %s\n", json_is_true(json_object_get(status, "keeps"))
                               ? "persistent"
                               : "memory: tasks live as long as the broker and its clients");

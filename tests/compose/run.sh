@@ -33,7 +33,7 @@ place=$(mktemp -d "${TMPDIR:-/tmp}/wherry-compose.XXXXXX")
 clean_up() {
     [ -z "$job" ] || kill "$job" 2>/dev/null || true
     wait
-    "${compose[@]}" --profile demo down -t 2 --remove-orphans >"$place/down" 2>&1 ||
+    "${compose[@]}" --profile demo down -v -t 2 --remove-orphans >"$place/down" 2>&1 ||
         cat "$place/down"
     rm -rf "$place"
 }
@@ -195,7 +195,7 @@ job_end
 printf '%d tasks submitted, %d done\n' "$(total submitted)" "$(total "done")"
 
 say "Down"
-"${compose[@]}" --profile demo down >"$place/down" 2>&1 || { cat "$place/down"; fail down; }
+"${compose[@]}" --profile demo down -v >"$place/down" 2>&1 || { cat "$place/down"; fail down; }
 [ -z "$(docker ps -aq --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME")" ] ||
     fail "containers are left"
 say "PASSED"

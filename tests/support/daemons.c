@@ -54,6 +54,16 @@ static void broker_keep_flags(struct broker *broker, struct sandbox *box, va_lis
     }
 }
 
+static bool broker_names_store(const struct broker *broker) {
+    for (size_t i = 0; broker->flags[i] != NULL; i++) {
+        if (strcmp(broker->flags[i], "--store") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* On memory, unless the test names a store. */
 static void broker_run(struct broker *broker, struct sandbox *box, const char *tcp_endpoint,
                        uint16_t http_port) {
     char http[32];
@@ -61,8 +71,15 @@ static void broker_run(struct broker *broker, struct sandbox *box, const char *t
     const char *flags[FLAGS_MAX + 1] = {"--listen", broker->endpoint, "--listen", tcp_endpoint,
                                         "--http", http};
     memcpy(flags + 6, broker->flags, sizeof broker->flags);
+    if (!broker_names_store(broker)) {
+        size_t count = 6;
+        while (flags[count] != NULL) {
+            count++;
+        }
+        flags[count++] = "--store";
+        flags[count] = "memory:";
+    }
     broker->program = program_start_with(box, "wherry-broker", flags, NULL, NULL);
-    broker_read_addresses(broker);
 }
 
 struct broker *broker_start(struct sandbox *box, ...) {
@@ -73,16 +90,23 @@ struct broker *broker_start(struct sandbox *box, ...) {
     broker_keep_flags(broker, box, list);
     va_end(list);
     broker_run(broker, box, "tcp://127.0.0.1:*", 0);
+    broker_read_addresses(broker);
     return broker;
 }
 
-void broker_restart(struct broker *broker) {
+struct program *broker_begin_restart(struct broker *broker) {
     char tcp_endpoint[SANDBOX_PATH_SIZE];
     if (program_running(broker->program)) {
         program_kill(broker->program);
     }
     snprintf(tcp_endpoint, sizeof tcp_endpoint, "%s", broker->tcp_endpoint);
     broker_run(broker, broker->program->box, tcp_endpoint, broker->http_port);
+    return broker->program;
+}
+
+void broker_restart(struct broker *broker) {
+    broker_begin_restart(broker);
+    broker_read_addresses(broker);
 }
 
 struct program *worker_start(struct sandbox *box, const char *endpoint, ...) {

@@ -116,12 +116,15 @@ struct broker {
     const char *flags[BROKER_FLAGS_MAX + 1]; /* beyond the endpoints */
 };
 
-/* A broker on an ipc and a tcp endpoint, HTTP on a free port; flags beyond that up to a NULL.
+/* A broker on an ipc and a tcp endpoint, HTTP on a free port, with the store memory:; flags beyond
+ * that up to a NULL.
  * Returns when it listens. Starting again in the same sandbox (after a kill) takes the same ipc
  * endpoint: that is how a restart is tested. */
 struct broker *broker_start(struct sandbox *box, ...) __attribute__((sentinel));
 /* Kills it if it still runs, and starts another one on the same endpoints with the same flags. */
 void broker_restart(struct broker *broker);
+/* The same, but does not wait until it is ready. */
+struct program *broker_begin_restart(struct broker *broker);
 
 /* wherry-worker --broker ENDPOINT and these flags up to a NULL; returns when it says `msg=ready`:
  * its host is known to the broker and all its processes are up. */

@@ -112,7 +112,9 @@ static wherry_err folder_lock(const char *path, int fd) {
         return WHERRY_OK;
     }
     if (errno == EWOULDBLOCK) {
-        return err_set(WHERRY_E_BUSY, "the store's folder %s is used by another process", path);
+        return err_set(WHERRY_E_BUSY, "the store's folder %s is used by another process; --store "
+                                      "lmdb:DIR names another, --store memory: keeps nothing",
+                       path);
     }
     return err_set(WHERRY_E_SYSTEM, "the store's folder %s cannot be locked: %s", path,
                    strerror(errno));
@@ -124,7 +126,8 @@ wherry_err folder_open(const char *path, bool make, int *fd_out) {
         fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
     if (fd < 0) {
-        return err_set(WHERRY_E_SYSTEM, "the store's folder %s: %s", path, strerror(errno));
+        return err_set(WHERRY_E_SYSTEM, "the store's folder %s: %s; --store lmdb:DIR names another",
+                       path, strerror(errno));
     }
     wherry_err err = folder_judge(path, fd);
     err = err != WHERRY_OK ? err : folder_lock(path, fd);

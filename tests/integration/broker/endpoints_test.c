@@ -24,7 +24,8 @@ static void every_endpoint_is_served(void **state) {
 
 static void assert_taken(struct sandbox *box, const char *listen, const char *http) {
     struct program *second =
-        program_run(box, 5, "wherry-broker", "--listen", listen, "--http", http, NULL);
+        program_run(box, 5, "wherry-broker", "--listen", listen, "--http", http, "--store",
+                    "memory:", NULL);
     const char *text = program_stderr(second);
     assert_non_null(strstr(text, "wherry-broker: cannot "));
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1); /* one line */

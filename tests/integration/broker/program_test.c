@@ -65,7 +65,7 @@ static void too_few_descriptors_end_with_5_and_one_line(void **state) {
         char command[512];
         snprintf(command, sizeof command,
                  "ulimit -n %d && "
-                 "exec \"$WHERRY_BIN\"/wherry-broker --http 127.0.0.1:0 --listen %s",
+                 "exec \"$WHERRY_BIN\"/wherry-broker --http off --store memory: --listen %s",
                  few, endpoint);
         struct program *program = program_run(box, 5, "/bin/sh", "-c", command, NULL);
         assert_int_equal(count_lines(program_stderr(program)), 1);
@@ -197,7 +197,8 @@ static void the_service_manager_is_told(void **state) {
     int fd = manager_open(path);
     snprintf(variable, sizeof variable, "NOTIFY_SOCKET=%s", path);
     const char *environment[] = {variable, "WATCHDOG_USEC=400000", NULL};
-    const char *arguments[] = {"--listen", sandbox_endpoint(*state, "b"), "--http", "off", NULL};
+    const char *arguments[] = {"--listen", sandbox_endpoint(*state, "b"), "--http", "off",
+                               "--store", "memory:", NULL};
     struct program *program =
         program_start_with(*state, "wherry-broker", arguments, environment, NULL);
     manager_wait(*state, fd, "READY=1");

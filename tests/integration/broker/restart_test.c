@@ -87,6 +87,80 @@ static void a_task_that_runs_through_a_restart_runs_once(void **state) {
     assert_int_equal(runs(*state), 1);
 }
 
+/* The host is gone as well: nobody will announce, and the broker says what it waits for. */
+static void status_tells_which_hosts_a_restart_waits_for(void **state) {
+    struct broker *broker = broker_that_keeps(*state);
+    struct program *worker = worker_start(*state, broker->endpoint, "--processes", "1", NULL);
+    program_kill(worker);
+    broker_restart(broker);
+    struct program *status =
+        program_run(*state, 0, "wherry", "status", "--broker", broker->endpoint, NULL);
+    assert_non_null(strstr(program_stdout(status), "Restarted: 1 worker hosts have not said yet"));
+    worker_start(*state, broker->endpoint, "--processes", "1", NULL); /* new work does not wait */
+    program_run(*state, 0, "wherry", "submit", "--timeout", "8", "--broker", broker->endpoint,
+                "--wait", "wherry.echo", "1", NULL);
+}
+
+/* While many records are read, the old port answers how far it is. */
+static void readiness_tells_how_far_a_restart_is(void **state) {
+    struct sandbox *box = *state;
+    struct broker *broker = broker_that_keeps(box);
+    struct program *filling = program_start(box, "wherry", "bench", "backlog", "--tasks", "200000",
+                                            "--broker", broker->endpoint, NULL);
+    double queued = 0;
+    while (queued < 200000) {
+        struct http_answer answer = http_get(box, broker->http_port, "/metrics");
+        if (strstr(answer.body, "wherry_queue_tasks{") != NULL) {
+            queued = metric_value(answer.body, "wherry_queue_tasks{queue=\"default\"}");
+        }
+        sandbox_pause(box, "200,000 tasks in the queue");
+    }
+    program_kill(filling);
+    unsigned long long restored = 0;
+    unsigned long long records = 0;
+    struct program *again = broker_begin_restart(broker);
+    while (restored == 0) {
+        struct http_answer answer = http_get(box, broker->http_port, "/readyz");
+        assert_int_not_equal(answer.status, 200);
+        sscanf(answer.body,
+               "{\"ready\":false,\"failing\":\"restoring\",\"restored\":%llu,\"records\":%llu}",
+               &restored, &records);
+        sandbox_pause(box, "readiness to tell of a restart");
+    }
+    assert_true(records > 100000 && restored < records); /* the last ones were in no batch yet */
+    program_wait_line(again, "msg=ready");
+    assert_int_equal(http_get(box, broker->http_port, "/readyz").status, 200);
+}
+
+/* Where the store lies when nobody says: each of these wins over those behind it. */
+static void the_store_lies_where_the_environment_says(void **state) {
+    struct sandbox *box = *state;
+    char first[128];
+    char second[128];
+    char third[128];
+    char folder[128];
+    snprintf(first, sizeof first, "STATE_DIRECTORY=%s:/never", sandbox_path(box, "first"));
+    snprintf(second, sizeof second, "XDG_STATE_HOME=%s", sandbox_path(box, "second"));
+    snprintf(third, sizeof third, "HOME=%s", sandbox_path(box, "third"));
+    const char *const places[3] = {"first", "second/wherry", "third/.local/state/wherry"};
+    const char *environment[] = {first, second, third, NULL};
+    const char *arguments[] = {"--listen", sandbox_endpoint(box, "b"), "--http", "off", NULL};
+    static const char *const without[] = {"STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"};
+    for (size_t i = 0; i < 3; i++) {
+        struct program *program =
+            program_start_with(box, "wherry-broker", arguments, environment, NULL);
+        program_wait_line(program, "msg=ready");
+        snprintf(folder, sizeof folder, "%s/data.mdb", sandbox_path(box, places[i]));
+        assert_int_equal(access(folder, F_OK), 0);
+        assert_int_equal(program_stop(program), 0);
+        environment[i] = without[i];
+    }
+    struct program *nowhere =
+        program_start_with(box, "wherry-broker", arguments, environment, NULL);
+    assert_int_equal(program_wait_exit(nowhere), 5);
+    assert_non_null(strstr(program_stderr(nowhere), "--store lmdb:DIR"));
+}
+
 static void a_second_broker_on_the_same_store_is_refused(void **state) {
     struct broker *broker = broker_that_keeps(*state);
     char url[SANDBOX_PATH_SIZE + 32];
@@ -105,6 +179,9 @@ int main(void) {
         TEST(what_was_acknowledged_is_there_after_a_kill),
         TEST(a_result_that_was_told_is_still_there_after_a_kill),
         TEST(a_task_that_runs_through_a_restart_runs_once),
+        TEST(status_tells_which_hosts_a_restart_waits_for),
+        TEST(readiness_tells_how_far_a_restart_is),
+        TEST(the_store_lies_where_the_environment_says),
         TEST(a_second_broker_on_the_same_store_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

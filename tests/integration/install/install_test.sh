@@ -109,7 +109,8 @@ run find_package-build cmake --build "$place/consumer/build"
 
 unset WHERRY_KEYS
 export WHERRY_BROKER=ipc://$place/broker
-"$root/bin/wherry-broker" --listen "$WHERRY_BROKER" --http off >"$place/broker.log" 2>&1 &
+"$root/bin/wherry-broker" --listen "$WHERRY_BROKER" --http off --store memory: \
+    >"$place/broker.log" 2>&1 &
 broker=$!
 "$place/consumer/build/hello" work --processes 2 >"$place/worker.log" 2>&1 &
 worker=$!

@@ -96,6 +96,14 @@ static void readiness_names_the_failing_part(void **state) {
     assert_false(metrics_ready(metrics, &out));
     assert_true(span_equal(bytes_span(&out),
                            span_of_text("{\"ready\":false,\"failing\":\"store\"}\n")));
+    bytes_clear(&out);
+    metrics->restoring = true;
+    metrics->restored_records = 7;
+    metrics->stored_records = 9;
+    assert_false(metrics_ready(metrics, &out));
+    assert_true(span_equal(bytes_span(&out),
+                           span_of_text("{\"ready\":false,\"failing\":\"restoring\","
+                                        "\"restored\":7,\"records\":9}\n")));
     bytes_free(&out);
 }
 
