@@ -165,5 +165,6 @@ int main(int argc, char **argv) {
         fprintf(stderr, "wherry-broker: %s\n", wherry_last_error());
     }
     house_close(&house);
+    options_fini(&house.options);
     return exit_code;
 }

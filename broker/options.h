@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the command line of wherry-broker says, checked: after OPTIONS_GO everything is well
- * formed, and what remains can only fail on the machine (taken ports, no memory). */
+ * What the command line of wherry-broker and its configuration file say, checked: after FLAGS_GO
+ * everything is well formed, and what remains can only fail on the machine (taken ports, no
+ * memory). */
 #ifndef WHERRY_BROKER_OPTIONS_H
 #define WHERRY_BROKER_OPTIONS_H
 
@@ -18,7 +19,8 @@ struct options_queue {
     uint64_t bytes_max;
 };
 
-struct options { /* texts borrow the command line and the environment */
+struct options {
+    struct flags flags; /* what the texts below borrow */
     const char *listen[OPTIONS_LISTEN_MAX];
     size_t listen_count;
     const char *http; /* NULL: off */
@@ -32,5 +34,6 @@ struct options { /* texts borrow the command line and the environment */
 
 /* FLAGS_SHOWN and FLAGS_WRONG: as flags_parse; everything was printed. */
 enum flags_outcome options_parse(struct options *options, int argc, char **argv);
+void options_fini(struct options *options);
 
 #endif

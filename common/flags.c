@@ -29,23 +29,38 @@ struct flag_value {
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-static enum flags_outcome value_add(struct flags *flags, size_t at, const char *text) {
-    const struct flag *flag = &flags->program->flags[at];
-    struct flag_value value = {at, text, flag->kind == FLAG_SWITCH};
-    const char *cause = text != NULL ? flag_read(flag, text, &value.number) : NULL;
-    if (cause != NULL) {
-        return flags_refuse(flags->program, flag->name, text, "%s", cause);
-    }
-    if (!flag_in_range(flag, value.number)) {
-        return flags_refuse_range(flags->program, flag, text);
-    }
+static void value_keep(struct flags *flags, struct flag_value value) {
     if (flags->value_count == flags->value_capacity) {
         flags->value_capacity = flags->value_capacity * 2 + 16;
         flags->values = realloc(flags->values, flags->value_capacity * sizeof *flags->values);
         CHECK(flags->values != NULL);
     }
     flags->values[flags->value_count++] = value;
+}
+
+static enum flags_outcome value_add(struct flags *flags, size_t at, const char *text) {
+    const struct flag *flag = &flags->program->flags[at];
+    struct flag_value value = {at, text, flag->kind == FLAG_SWITCH};
+    const char *cause = text != NULL ? flag_judge(flag, text, &value.number) : NULL;
+    if (cause != NULL) {
+        return flags_refuse(flags->program, flag->name, text, "%s", cause);
+    }
+    value_keep(flags, value);
     return FLAGS_GO;
+}
+
+const char *flags_put(struct flags *flags, size_t at, const char *text) {
+    struct flag_value value = {at, NULL, 0};
+    const char *cause = flag_judge(&flags->program->flags[at], text, &value.number);
+    if (cause != NULL || flags->given[at]) {
+        return cause;
+    }
+    flags->copies = realloc(flags->copies, (flags->copy_count + 1) * sizeof *flags->copies);
+    CHECK(flags->copies != NULL);
+    value.text = flags->copies[flags->copy_count++] = strdup(text);
+    CHECK(value.text != NULL);
+    value_keep(flags, value);
+    return NULL;
 }
 
 static enum flags_outcome value_take(struct flags *flags, size_t at, const char *text) {
@@ -166,21 +181,36 @@ static enum flags_outcome parse_arguments(struct flags *flags, const struct pars
     return outcome;
 }
 
-static enum flags_outcome parse_absent(struct flags *flags) {
-    for (size_t i = 0; i < flags->program->flag_count; i++) {
+static enum flags_outcome parse_environment(struct flags *flags) {
+    enum flags_outcome outcome = FLAGS_GO;
+    for (size_t i = 0; i < flags->program->flag_count && outcome == FLAGS_GO; i++) {
         const struct flag *flag = &flags->program->flags[i];
         const char *text = flag->environment != NULL ? getenv(flag->environment) : NULL;
-        bool from_environment = text != NULL && text[0] != '\0';
-        if (flags->given[i] || (!from_environment && flag->fallback == NULL)) {
-            continue;
+        if (!flags->given[i] && text != NULL && text[0] != '\0') {
+            outcome = value_add(flags, i, text);
+            flags->given[i] = true;
         }
-        enum flags_outcome outcome = value_add(flags, i, from_environment ? text : flag->fallback);
-        if (outcome != FLAGS_GO) {
-            return outcome;
-        }
-        flags->given[i] = from_environment;
     }
-    return FLAGS_GO;
+    return outcome;
+}
+
+static enum flags_outcome parse_fallbacks(struct flags *flags) {
+    enum flags_outcome outcome = FLAGS_GO;
+    for (size_t i = 0; i < flags->program->flag_count && outcome == FLAGS_GO; i++) {
+        const char *fallback = flags->program->flags[i].fallback;
+        if (fallback != NULL && flags_count(flags, i) == 0) {
+            outcome = value_add(flags, i, fallback);
+        }
+    }
+    return outcome;
+}
+
+static enum flags_outcome parse_absent(struct flags *flags) {
+    enum flags_outcome outcome = parse_environment(flags);
+    if (outcome == FLAGS_GO && flags->program->more != NULL) {
+        outcome = flags->program->more(flags);
+    }
+    return outcome == FLAGS_GO ? parse_fallbacks(flags) : outcome;
 }
 
 static enum flags_outcome parse_rest(const struct flags *flags) {
@@ -219,6 +249,10 @@ enum flags_outcome flags_parse(struct flags *flags, const struct flags_program *
 void flags_fini(struct flags *flags) {
     free(flags->values);
     free(flags->given);
+    for (size_t i = 0; i < flags->copy_count; i++) {
+        free(flags->copies[i]);
+    }
+    free(flags->copies);
     *flags = (struct flags){0};
 }
 

@@ -19,8 +19,8 @@
  * Whatever is wrong becomes one line on stderr that names the program, the flag, the cause and
  * what to do: `wherry-broker: --listn: no such flag; did you mean --listen? (try --help)`.
  *
- * A value comes from the command line, else from the flag's environment variable, else its
- * fallback. -h, --help and --version exist always. Texts borrow argv, the environment and the
+ * A value comes from the command line, else from the flag's environment variable, else from what
+ * `more` puts (a configuration file), else it is the fallback. -h, --help and --version exist always. Texts borrow argv, the environment and the
  * table. */
 #ifndef WHERRY_FLAGS_H
 #define WHERRY_FLAGS_H
@@ -48,8 +48,19 @@ struct flag {
     int64_t max;
     const char *environment; /* NULL: none */
     const char *fallback;    /* NULL: none; parsed like an argument */
+    const char *example;     /* for a configuration file, where there is no fallback */
+    bool (*check)(const char *text); /* NULL, or: false with its cause in wherry_last_error() */
     const char *help;        /* lines, separated by \n; at its end: (default: …) gets its own */
 };
+
+
+enum flags_outcome {
+    FLAGS_GO,
+    FLAGS_SHOWN, /* --help or --version was printed: exit 0 */
+    FLAGS_WRONG, /* one line was printed: exit 2 */
+};
+
+struct flags;
 
 struct flags_program {
     const char *name;     /* "wherry-broker", "wherry submit" */
@@ -63,12 +74,8 @@ struct flags_program {
     size_t rest_max;         /* SIZE_MAX: any number */
     const char *rest_name;   /* "FUNCTION": for the refusal when one is missing */
     bool stop_at_rest;       /* the first argument that is no flag ends the flags */
-};
-
-enum flags_outcome {
-    FLAGS_GO,
-    FLAGS_SHOWN, /* --help or --version was printed: exit 0 */
-    FLAGS_WRONG, /* one line was printed: exit 2 */
+    /* NULL, or: puts values by flags_put, for flags that are not given yet. */
+    enum flags_outcome (*more)(struct flags *flags);
 };
 
 struct flags { /* private */
@@ -77,6 +84,8 @@ struct flags { /* private */
     size_t value_count;
     size_t value_capacity;
     bool *given;
+    char **copies; /* of the texts that were put */
+    size_t copy_count;
     char **rest;
     size_t rest_count;
     bool dashed;
@@ -85,6 +94,10 @@ struct flags { /* private */
 enum flags_outcome flags_parse(struct flags *flags, const struct flags_program *program, int argc,
                                char **argv);
 void flags_fini(struct flags *flags);
+
+/* Inside `more`: one more value of a flag; a text is copied. NULL: taken, or checked only, because
+ * the flag was given; else the cause, for the file's reader to print. */
+const char *flags_put(struct flags *flags, size_t at, const char *text);
 
 /* `at` is the index in the table. */
 bool flags_given(const struct flags *flags, size_t at); /* on the command line or by environment */

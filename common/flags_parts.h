@@ -6,12 +6,10 @@
 
 #include "common/flags.h"
 
-/* Reads a value of the flag's kind; NULL: good; else the cause. */
-const char *flag_read(const struct flag *flag, const char *text, int64_t *number);
-bool flag_in_range(const struct flag *flag, int64_t number);
+/* Reads a value of the flag's kind, within its range, that passes its check; NULL: good; else the
+ * cause, which lasts until the thread's next. */
+const char *flag_judge(const struct flag *flag, const char *text, int64_t *number);
 
-enum flags_outcome flags_refuse_range(const struct flags_program *program, const struct flag *flag,
-                                      const char *text);
 /* word: without its dashes. */
 enum flags_outcome flags_refuse_unknown(const struct flags_program *program, const char *word);
 void flags_help(const struct flags_program *program);

@@ -4,6 +4,8 @@
  * Parsing: flags.c. */
 #include "common/flags_parts.h"
 
+#include "common/err.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -156,7 +158,7 @@ static const char *kind_words(enum flag_kind kind) {
     return "empty";
 }
 
-const char *flag_read(const struct flag *flag, const char *text, int64_t *number) {
+static const char *flag_read(const struct flag *flag, const char *text, int64_t *number) {
     bool ok = true;
     switch (flag->kind) {
     case FLAG_TEXT:
@@ -178,7 +180,7 @@ const char *flag_read(const struct flag *flag, const char *text, int64_t *number
     return ok ? NULL : kind_words(flag->kind);
 }
 
-bool flag_in_range(const struct flag *flag, int64_t number) {
+static bool flag_in_range(const struct flag *flag, int64_t number) {
     bool counted = flag->kind != FLAG_TEXT && flag->kind != FLAG_SWITCH;
     return !counted || (flag->min == 0 && flag->max == 0) ||
            (number >= flag->min && number <= (flag->max != 0 ? flag->max : INT64_MAX));
@@ -193,16 +195,29 @@ static void bound_print(const struct flag *flag, int64_t bound, char *out, size_
     }
 }
 
-enum flags_outcome flags_refuse_range(const struct flags_program *program, const struct flag *flag,
-                                      const char *text) {
+static const char *range_words(const struct flag *flag) {
+    static _Thread_local char words[96];
     char min[32];
     char max[32];
     bound_print(flag, flag->min, min, sizeof min);
     bound_print(flag, flag->max, max, sizeof max);
     if (flag->max == 0) {
-        return flags_refuse(program, flag->name, text, "must be at least %s", min);
+        snprintf(words, sizeof words, "must be at least %s", min);
+    } else {
+        snprintf(words, sizeof words, "must be from %s to %s", min, max);
     }
-    return flags_refuse(program, flag->name, text, "must be from %s to %s", min, max);
+    return words;
+}
+
+const char *flag_judge(const struct flag *flag, const char *text, int64_t *number) {
+    const char *cause = flag_read(flag, text, number);
+    if (cause == NULL && !flag_in_range(flag, *number)) {
+        cause = range_words(flag);
+    }
+    if (cause == NULL && flag->check != NULL && !flag->check(text)) {
+        cause = wherry_last_error();
+    }
+    return cause;
 }
 
 /* ---- help ------------------------------------------------------------------------------------ */

@@ -230,14 +230,24 @@ void log_open(const char *program) {
     }
 }
 
-bool log_set_level(const char *name) {
-    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
-        if (strcmp(name, level_names[i]) == 0) {
-            logger.level = (enum log_level)i;
-            return true;
-        }
+static size_t level_find(const char *name) {
+    size_t at = 0;
+    while (at < sizeof level_names / sizeof *level_names && strcmp(name, level_names[at]) != 0) {
+        at++;
     }
-    return false;
+    return at;
+}
+
+bool log_is_level(const char *name) {
+    return level_find(name) < sizeof level_names / sizeof *level_names;
+}
+
+bool log_set_level(const char *name) {
+    if (!log_is_level(name)) {
+        return false;
+    }
+    logger.level = (enum log_level)level_find(name);
+    return true;
 }
 
 bool log_on(enum log_level level) {

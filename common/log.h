@@ -45,6 +45,7 @@ struct log_field {
 void log_open(const char *program);
 /* Overrides $WHERRY_LOG; false: no such level. */
 bool log_set_level(const char *name);
+bool log_is_level(const char *name);
 bool log_on(enum log_level level);
 /* message: one of ours, short, the same for each such event (it is what repeats are counted by). */
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
