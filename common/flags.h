@@ -20,8 +20,8 @@
  * what to do: `wherry-broker: --listn: no such flag; did you mean --listen? (try --help)`.
  *
  * A value comes from the command line, else from the flag's environment variable, else from what
- * `more` puts (a configuration file), else it is the fallback. -h, --help and --version exist always. Texts borrow argv, the environment and the
- * table. */
+ * `more` puts (a configuration file), else it is the fallback. -h, --help and --version exist
+ * always. Texts borrow argv, the environment and the table. */
 #ifndef WHERRY_FLAGS_H
 #define WHERRY_FLAGS_H
 
@@ -52,7 +52,6 @@ struct flag {
     bool (*check)(const char *text); /* NULL, or: false with its cause in wherry_last_error() */
     const char *help;        /* lines, separated by \n; at its end: (default: …) gets its own */
 };
-
 
 enum flags_outcome {
     FLAGS_GO,
