@@ -160,10 +160,10 @@ static const struct flag table[FLAG_TABLE_SIZE] = {
                        .kind = FLAG_SWITCH,
                        .help = "allow endpoints that other machines can reach, without keys"},
     [FLAG_LOG] = {.name = "log",
-                  .argument = "LEVEL",
+                  .argument = "error|warn|info|debug",
                   .check = check_level,
                   .example = "info",
-                  .help = "error, warn, info or debug (default: $WHERRY_LOG, else info)"},
+                  .help = "how much is told (default: $WHERRY_LOG, else info)"},
 };
 
 static enum flags_outcome read_file(struct flags *flags);
@@ -181,6 +181,7 @@ static const struct flags_program program = {
                 "  wherry-broker --listen tcp://0.0.0.0:7380 --insecure\n"
                 "  wherry-broker --example-config >broker.conf\n"
                 "  wherry-broker --config broker.conf\n",
+    .see_also = "wherry(1), wherry-worker(1)",
     .after = "Signals: SIGTERM drains, a second one ends at once, SIGUSR1 dumps the state.\n"
              "Exit codes: 0 clean, 2 wrong flags, 5 endpoint taken or store unusable, 8 forced\n",
 };

@@ -9,6 +9,7 @@
 #include "common/flags_parts.h"
 
 #include "common/check.h"
+#include "common/manual.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -19,6 +20,8 @@ enum {
     OPTION_BASE = 256, /* getopt's value of flag n is OPTION_BASE + n: beyond every letter */
     OPTION_HELP = 1,
     OPTION_VERSION = 2,
+    OPTION_MANUAL = 3,
+    OPTION_COMPLETION = 4,
 };
 
 struct flag_value {
@@ -84,7 +87,7 @@ struct parse { /* what getopt_long wants to see */
 
 static void parse_init(struct parse *parse, const struct flags_program *program) {
     size_t used = 0;
-    parse->longs = calloc(program->flag_count + 3, sizeof *parse->longs);
+    parse->longs = calloc(program->flag_count + 5, sizeof *parse->longs);
     CHECK(parse->longs != NULL && program->flag_count <= 64);
     if (program->stop_at_rest) {
         parse->letters[used++] = '+';
@@ -104,7 +107,9 @@ static void parse_init(struct parse *parse, const struct flags_program *program)
     parse->letters[used] = '\0';
     size_t at = program->flag_count;
     parse->longs[at++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
-    parse->longs[at] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
+    parse->longs[at++] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
+    parse->longs[at++] = (struct option){"manual", no_argument, NULL, OPTION_MANUAL};
+    parse->longs[at] = (struct option){"completion", no_argument, NULL, OPTION_COMPLETION};
 }
 
 /* The index of the flag with this getopt value (letter or OPTION_BASE + n), or SIZE_MAX. */
@@ -129,7 +134,8 @@ static enum flags_outcome refuse_option(const struct flags_program *program, boo
         return flags_refuse(program, flag->name, NULL, "needs a value: --%s %s", flag->name,
                             flag->argument);
     }
-    if (at != SIZE_MAX || optopt == OPTION_HELP || optopt == OPTION_VERSION) {
+    bool known = optopt >= OPTION_HELP && optopt <= OPTION_COMPLETION;
+    if (at != SIZE_MAX || known) {
         return flags_refuse(program, NULL, word, "this flag takes no value");
     }
     if (optopt != 0) {
@@ -150,6 +156,28 @@ static size_t parse_dashes(int argc, char **argv) {
     return SIZE_MAX;
 }
 
+/* What every program can say of itself; false: something else is asked. */
+static bool parse_show(const struct flags_program *program, int option) {
+    switch (option) {
+    case OPTION_HELP:
+    case 'h':
+        flags_help(program);
+        return true;
+    case OPTION_VERSION:
+        printf("%s %s\n", program->name, WHERRY_VERSION);
+        return true;
+    case OPTION_MANUAL:
+        manual_begin(program);
+        manual_end(program, program->see_also);
+        return true;
+    case OPTION_COMPLETION:
+        completion_print(program);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static enum flags_outcome parse_arguments(struct flags *flags, const struct parse *parse, int argc,
                                           char **argv) {
     const struct flags_program *program = flags->program;
@@ -163,12 +191,7 @@ static enum flags_outcome parse_arguments(struct flags *flags, const struct pars
         if (option == -1) {
             break;
         }
-        if (option == OPTION_HELP || option == 'h') {
-            flags_help(program);
-            return FLAGS_SHOWN;
-        }
-        if (option == OPTION_VERSION) {
-            printf("%s %s\n", program->name, WHERRY_VERSION);
+        if (parse_show(program, option)) {
             return FLAGS_SHOWN;
         }
         outcome = option == '?' || option == ':'

@@ -21,7 +21,8 @@
  *
  * A value comes from the command line, else from the flag's environment variable, else from what
  * `more` puts (a configuration file), else it is the fallback. -h, --help and --version exist
- * always. Texts borrow argv, the environment and the table. */
+ * always, and --manual and --completion (manual.h). Texts borrow argv, the environment and the
+ * table. */
 #ifndef WHERRY_FLAGS_H
 #define WHERRY_FLAGS_H
 
@@ -69,6 +70,8 @@ struct flags_program {
     size_t flag_count;
     const char *examples;    /* whole lines; NULL: none */
     const char *after;       /* printed at the end of --help (exit codes, verbs…); NULL: none */
+    const char *page;        /* of the manual; NULL: the name with dashes for blanks */
+    const char *see_also;    /* of the manual page; NULL: none */
     size_t rest_min;         /* arguments that are no flags */
     size_t rest_max;         /* SIZE_MAX: any number */
     const char *rest_name;   /* "FUNCTION": for the refusal when one is missing */

@@ -76,6 +76,7 @@ static const struct flags_program settings_program = {
     .examples = "wherry-worker --processes 4 ./functions.so\n"
                 "wherry-worker --exec 'thumbnail=python3 thumbnail.py' --pool images\n"
                 "wherry-worker --broker tcp://10.0.0.5:7380,tcp://10.0.0.6:7380 ./functions.so\n",
+    .see_also = "wherry(1), wherry-broker(1)",
     .after =
         "SIGTERM drains: nothing new is taken, running tasks end, results are delivered.\n"
         "Exit codes: 0 clean, 2 usage, 5 no broker within --connect-timeout, 8 tasks were stopped\n"

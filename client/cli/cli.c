@@ -15,6 +15,10 @@ bool cli_json(const struct flags *flags) {
     return strcmp(flags_text(flags, CLI_OUTPUT), "json") == 0;
 }
 
+const char *cli_verb_name(const struct verb *verb) {
+    return verb->program.name + strlen("wherry ");
+}
+
 const char *cli_argument(const struct flags *flags, size_t at) {
     size_t count;
     char **rest = flags_rest(flags, &count);

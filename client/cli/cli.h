@@ -33,6 +33,9 @@ struct verb {
     int (*run)(const struct flags *flags); /* returns an enum cli_exit */
 };
 
+/* "map": without the "wherry " of the table. */
+const char *cli_verb_name(const struct verb *verb);
+
 extern const struct verb verb_submit;
 extern const struct verb verb_result;
 extern const struct verb verb_wait;
@@ -55,9 +58,9 @@ enum { CLI_BROKER, CLI_OUTPUT, CLI_OWN };
                     .help = "tcp://host:7380, ipc://path, several with commas"},                   \
     [CLI_OUTPUT] = {.name = "output",                                                              \
                     .letter = 'o',                                                                 \
-                    .argument = "FORMAT",                                                          \
+                    .argument = "table|json",                                                          \
                     .fallback = "table",                                                           \
-                    .help = "table or json"}
+                    .help = "for people, or for programs"}
 
 /* The at-th argument that is no flag, NULL beyond the last. */
 const char *cli_argument(const struct flags *flags, size_t at);

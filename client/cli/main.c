@@ -3,6 +3,7 @@
  * The `wherry` command: one table of verbs, from which come dispatch, `wherry help` and
  * did-you-mean. What a verb does and how it is called stands in its own table (cli.h). */
 #include "client/cli/cli.h"
+#include "client/cli/pages.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -18,13 +19,9 @@ static const struct verb *const verbs[] = {
 
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
-static const char *verb_name(const struct verb *verb) {
-    return verb->program.name + strlen("wherry ");
-}
-
 static const struct verb *verb_find(const char *name) {
     for (size_t i = 0; i < VERBS; i++) {
-        if (strcmp(verb_name(verbs[i]), name) == 0) {
+        if (strcmp(cli_verb_name(verbs[i]), name) == 0) {
             return verbs[i];
         }
     }
@@ -37,7 +34,8 @@ static void help_print(FILE *out) {
           out);
     for (size_t i = 0; i < VERBS; i++) {
         const char *summary = verbs[i]->program.summary;
-        fprintf(out, "  %-8s %.*s\n", verb_name(verbs[i]), (int)strcspn(summary, "\n"), summary);
+        fprintf(out, "  %-8s %.*s\n", cli_verb_name(verbs[i]), (int)strcspn(summary, "\n"),
+                summary);
     }
     fputs(
         "  help     Show this, or the help of one verb: wherry help submit\n\n"
@@ -50,7 +48,7 @@ static void help_print(FILE *out) {
 static int unknown_verb(const char *name) {
     const char *names[VERBS + 1] = {"help"};
     for (size_t i = 0; i < VERBS; i++) {
-        names[i + 1] = verb_name(verbs[i]);
+        names[i + 1] = cli_verb_name(verbs[i]);
     }
     const char *near = flags_nearest(name, names, VERBS + 1);
     fprintf(stderr, "wherry: %s: no such verb%s%s%s (try wherry help)\n", name,
@@ -163,8 +161,12 @@ int main(int argc, char **argv) {
     if (help_asked(name)) {
         return help_run(argc - 1, argv + 1);
     }
+    int code = pages_asked(name, verbs, VERBS);
+    if (code != PAGES_NOT_ASKED) {
+        return code;
+    }
     const struct verb *verb = verb_find(name);
-    int code = verb == NULL ? unknown_verb(name) : verb_run(verb, argc - 1, argv + 1);
+    code = verb == NULL ? unknown_verb(name) : verb_run(verb, argc - 1, argv + 1);
     cli_interrupted_end();
     return code;
 }

@@ -254,6 +254,7 @@ const struct verb verb_queue = {
 
 const struct verb verb_worker = {
     .program = {.name = "wherry worker",
+                .page = "wherry-worker-hosts", /* wherry-worker(1) is the program */
                 .synopsis = "[FLAG…] ls | show LABEL",
                 .summary = "List the worker hosts of all pools, or show the processes of one.",
                 .flags = manage_flags,

@@ -38,7 +38,7 @@ static const struct flag map_flags[MAP_FLAGS] = {
                   .kind = FLAG_SWITCH,
                   .help = "items on stdin end with a 0 byte, not with a line: find -print0"},
     [MAP_HALT] = {.name = "halt",
-                  .argument = "WHEN",
+                  .argument = "never|soon|now",
                   .fallback = "never",
                   .help = "what a failure stops: never, soon (no more items; what was handed out\n"
                           "goes on), now (the rest is cancelled)"},
