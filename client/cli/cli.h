@@ -58,7 +58,7 @@ enum { CLI_BROKER, CLI_OUTPUT, CLI_OWN };
                     .help = "tcp://host:7380, ipc://path, several with commas"},                   \
     [CLI_OUTPUT] = {.name = "output",                                                              \
                     .letter = 'o',                                                                 \
-                    .argument = "table|json",                                                          \
+                    .argument = "table|json",                                                      \
                     .fallback = "table",                                                           \
                     .help = "for people, or for programs"}
 
