@@ -35,38 +35,6 @@ enum {
 
 /* ---- what a value may be -------------------------------------------------------------------- */
 
-/* One `max=N` or `bytes=B`. */
-static bool read_bound(const char *text, struct options_queue *queue) {
-    char *end = NULL;
-    int64_t bytes = 0;
-    if (strncmp(text, "max=", 4) == 0 && text[4] >= '1' && text[4] <= '9') {
-        queue->items_max = strtoull(text + 4, &end, 10);
-        return *end == '\0' && queue->items_max <= UINT32_MAX;
-    }
-    if (strncmp(text, "bytes=", 6) == 0 && flags_read_size(text + 6, &bytes) && bytes > 0) {
-        queue->bytes_max = (uint64_t)bytes;
-        return true;
-    }
-    return false;
-}
-
-static bool read_bounds(const char *text, struct options_queue *queue) {
-    char item[64];
-    while (*text != '\0') {
-        size_t size = strcspn(text, ",");
-        if (size >= sizeof item) {
-            return false;
-        }
-        memcpy(item, text, size);
-        item[size] = '\0';
-        if (!read_bound(item, queue)) {
-            return false;
-        }
-        text += size + (text[size] == ',');
-    }
-    return queue->items_max != 0 || queue->bytes_max != 0;
-}
-
 static bool read_queue(const char *text, struct options_queue *queue) {
     size_t name_size = strcspn(text, ":");
     queue->name = (struct span){(const uint8_t *)text, name_size};
@@ -74,11 +42,13 @@ static bool read_queue(const char *text, struct options_queue *queue) {
         err_set(WHERRY_E_INVALID, "a queue's name is 1 to 128 of A-Z a-z 0-9 . _ { } -");
         return false;
     }
-    if (text[name_size] != ':' || !read_bounds(text + name_size + 1, queue)) {
+    if (text[name_size] != ':') {
         err_set(WHERRY_E_INVALID, "bounds are written NAME:max=1000 or NAME:max=1000,bytes=64M");
         return false;
     }
-    return true;
+    char why[CAPACITY_WHY];
+    bool ok = capacity_read(text + name_size + 1, &queue->bounds, why);
+    return ok || err_set(WHERRY_E_INVALID, "%s", why) == WHERRY_OK;
 }
 
 static bool check_queue(const char *text) {
@@ -145,7 +115,7 @@ static const struct flag table[FLAG_TABLE_SIZE] = {
                            .help = "most memory for payloads, e.g. 2G\n"
                                    "(default: 60 % of the machine or of this cgroup)"},
     [FLAG_QUEUE] = {.name = "queue",
-                    .argument = "NAME:max=N,bytes=B",
+                    .argument = "NAME:max=N,bytes=SIZE",
                     .repeatable = true,
                     .check = check_queue,
                     .example = "mail:max=10000,bytes=1G",

@@ -7,6 +7,7 @@
 #define WHERRY_BROKER_OPTIONS_H
 
 #include "common/bytes.h"
+#include "common/capacity.h"
 #include "common/flags.h"
 
 #include <limits.h>
@@ -15,8 +16,7 @@ enum { OPTIONS_LISTEN_MAX = 64, OPTIONS_QUEUES_MAX = 1024 };
 
 struct options_queue {
     struct span name;
-    uint64_t items_max; /* 0: as it is */
-    uint64_t bytes_max;
+    struct capacity bounds;
 };
 
 struct options {

@@ -78,8 +78,8 @@ static wherry_err restore_queues(struct engine *engine, const struct options *op
                                  struct now now, struct effects *out) {
     for (size_t i = 0; i < options->queue_count; i++) {
         const struct options_queue *queue = &options->queues[i];
-        wherry_err err = engine_queue_set(engine, queue->name, queue->items_max, queue->bytes_max,
-                                          now, out);
+        wherry_err err = engine_queue_set(engine, queue->name, queue->bounds.items_max,
+                                          queue->bounds.bytes_max, now, out);
         if (err != WHERRY_OK) {
             return err_set(err, "--queue %.*s: %s", (int)queue->name.size,
                            (const char *)queue->name.data, wherry_err_text(err));

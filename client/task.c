@@ -194,6 +194,40 @@ wherry_err wherry_queue_set(wherry_connection *connection, const char *name, uin
     return task_release_answer(err, &answer);
 }
 
+static wherry_err queue_pause_ask(wherry_connection *connection, const char *name, unsigned pause,
+                                  unsigned resume, int64_t timeout_ms) {
+    wherry_err err = whole_check(connection, name, connection);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    if (((pause | resume) & ~(unsigned)WIRE_PAUSE_ALL) != 0) {
+        return err_set(WHERRY_E_INVALID, "%u: bits of wherry_pause are expected", pause | resume);
+    }
+    struct body_pause body = {span_of_text(name), pause, resume};
+    uint8_t packed[TASK_BODY_SIZE];
+    struct bytes bytes = {packed, 0, sizeof packed};
+    body_put_pause(&bytes, &body);
+    struct wire_part answer;
+    err = question_answer(connection, WIRE_QUEUE_PAUSE, bytes_span(&bytes), timeout_ms, &answer);
+    return task_release_answer(err, &answer);
+}
+
+wherry_err wherry_queue_pause(wherry_connection *connection, const char *name, unsigned how,
+                              int64_t timeout_ms) {
+    const unsigned in = WHERRY_PAUSE_IN | WHERRY_PAUSE_REFUSE;
+    if (how == 0 || (how & in) == in) {
+        return err_set(WHERRY_E_INVALID, "%u: what is paused, and in one way?", how);
+    }
+    return queue_pause_ask(connection, name, how, (how & in) != 0 ? in : 0, timeout_ms);
+}
+
+wherry_err wherry_queue_resume(wherry_connection *connection, const char *name, unsigned how,
+                               int64_t timeout_ms) {
+    const unsigned in = WHERRY_PAUSE_IN | WHERRY_PAUSE_REFUSE;
+    unsigned resume = how == 0 ? WIRE_PAUSE_ALL : how | ((how & in) != 0 ? in : 0);
+    return queue_pause_ask(connection, name, 0, resume, timeout_ms);
+}
+
 wherry_err wherry_status(wherry_connection *connection, int64_t timeout_ms, wherry_value **out) {
     wherry_err err = whole_check(connection, "status", out);
     if (err != WHERRY_OK) {

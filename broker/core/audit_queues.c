@@ -111,8 +111,13 @@ static const char *audit_putters(const struct engine *engine, const struct queue
         AUDIT(lane_at(engine, waiter_at(engine, at)->lane)->queue == queue->index,
               "queue: another queue's putter");
     }
-    AUDIT(queue->putters.head == 0 || queue->wake_due || engine->store_full ||
-              !queue_has_room(queue, waiter_at(engine, queue->putters.head)->payload.size),
+    if (queue->putters.head == 0 || queue->wake_due) {
+        return NULL;
+    }
+    const struct waiter *head = waiter_at(engine, queue->putters.head);
+    AUDIT(!queue_refuses(queue, head->has_origin), "queue: a putter that should be refused");
+    AUDIT(engine->store_full || !queue_is_open(queue, head->has_origin) ||
+              !queue_has_room(queue, head->payload.size),
           "queue: there is room, and nobody wakes the putter");
     return NULL;
 }

@@ -67,16 +67,40 @@ static wherry_err call_record_never(struct engine *engine, uint32_t session, str
     return WHERRY_E_UNKNOWN;
 }
 
+/* A submit that waits for room; 0: none. */
+static uint32_t call_waiter(const struct engine *engine, struct task_id id) {
+    uint32_t owner = sessions_find(engine, id.session);
+    uint32_t stream = owner == 0 ? 0 : stream_find(engine, owner, id.slot);
+    uint32_t entry = stream == 0 ? 0 : stream_entry(stream_at(engine, stream), id.number);
+    return (entry & INDEX_WAITER) != 0 ? entry & ~INDEX_WAITER : 0;
+}
+
+/* The same, if this session may touch it. */
+static uint32_t call_parked(const struct engine *engine, uint32_t session, struct task_id id) {
+    uint32_t index = call_waiter(engine, id);
+    const struct waiter *waiter = index == 0 ? NULL : waiter_at(engine, index);
+    bool may = waiter != NULL && call_may_touch(engine, session, waiter->stream, waiter->lane);
+    return may ? index : 0;
+}
+
+static const char *call_parked_text(const struct engine *engine, uint32_t index) {
+    const struct waiter *waiter = waiter_at(engine, index);
+    const struct queue *queue = queue_at(engine, lane_at(engine, waiter->lane)->queue);
+    return queue_is_open(queue, waiter->has_origin)
+               ? "it still waits for room in its queue"
+               : "its queue is paused and takes nothing in until it is resumed";
+}
+
 /* An id without a record: what became of it? */
 static wherry_err call_fate(struct engine *engine, uint32_t session, struct task_id id) {
     uint32_t owner = sessions_find(engine, id.session);
     uint32_t stream = owner == 0 ? 0 : stream_find(engine, owner, id.slot);
     uint32_t err = 0;
+    if (call_waiter(engine, id) != 0) {
+        return WHERRY_E_BUSY;
+    }
     if (stream != 0) {
         const struct stream *record = stream_at(engine, stream);
-        if ((stream_entry(record, id.number) & INDEX_WAITER) != 0) {
-            return WHERRY_E_BUSY;
-        }
         const struct runs *runs = &record->answers.accepted;
         if (PLANTED(PLANT_EXPIRED_BY_NUMBER) && runs->count > 0 &&
             id.number < runs->items[runs->count - 1].first + runs->items[runs->count - 1].count) {
@@ -96,12 +120,12 @@ static wherry_err call_fate(struct engine *engine, uint32_t session, struct task
                                              : WHERRY_E_UNKNOWN;
 }
 
-static const char *call_fate_text(wherry_err err) {
+static const char *call_fate_text(const struct engine *engine, struct task_id id, wherry_err err) {
     switch (err) {
     case WHERRY_E_EXPIRED:
         return "it existed; its result is gone";
     case WHERRY_E_BUSY:
-        return "it still waits for room in its queue";
+        return call_parked_text(engine, call_waiter(engine, id));
     case WHERRY_E_UNKNOWN:
         return "no task with this id was ever seen";
     default:
@@ -114,7 +138,7 @@ static uint32_t call_task(struct engine *engine, uint32_t session, const struct 
     uint32_t index = task_find(engine, call->id);
     if (index == 0) {
         wherry_err err = call_fate(engine, session, call->id);
-        call_answer_text(engine, session, call->call, err, call_fate_text(err));
+        call_answer_text(engine, session, call->call, err, call_fate_text(engine, call->id, err));
         return 0;
     }
     const struct task *task = task_at(engine, index);
@@ -183,19 +207,6 @@ void call_timed_out(struct engine *engine, uint32_t index) {
     waiter_drop(engine, index);
 }
 
-/* A submit that waits for room, if this session may touch it; else 0. */
-static uint32_t call_parked(const struct engine *engine, uint32_t session, struct task_id id) {
-    uint32_t owner = sessions_find(engine, id.session);
-    uint32_t stream = owner == 0 ? 0 : stream_find(engine, owner, id.slot);
-    uint32_t entry = stream == 0 ? 0 : stream_entry(stream_at(engine, stream), id.number);
-    if ((entry & INDEX_WAITER) == 0) {
-        return 0;
-    }
-    uint32_t index = entry & ~INDEX_WAITER;
-    bool may = call_may_touch(engine, session, stream, waiter_at(engine, index)->lane);
-    return may ? index : 0;
-}
-
 static void call_cancel(struct engine *engine, uint32_t session, const struct event_call *call) {
     uint32_t parked = call_parked(engine, session, call->id);
     uint32_t task = parked != 0 ? 0 : call_task(engine, session, call);
@@ -213,6 +224,12 @@ static void call_cancel(struct engine *engine, uint32_t session, const struct ev
 }
 
 static void call_explain(struct engine *engine, uint32_t session, const struct event_call *call) {
+    uint32_t parked = call_parked(engine, session, call->id);
+    if (parked != 0) {
+        report_body_text(engine, session_at(engine, session)->route, call->call,
+                         span_of_text(call_parked_text(engine, parked)));
+        return;
+    }
     uint32_t task = call_task(engine, session, call);
     if (task != 0) {
         char text[REPORT_TEXT];
@@ -225,6 +242,15 @@ static void call_queue_set(struct engine *engine, uint32_t session, const struct
     wherry_err err = queue_set_bounds(engine, call->name, call->items_max, call->bytes_max);
     call_answer_text(engine, session, call->call, err,
                      err == WHERRY_OK ? "" : "not a queue's name, or too many queues");
+}
+
+static void call_queue_pause(struct engine *engine, uint32_t session,
+                             const struct event_call *call) {
+    wherry_err err = queue_pause(engine, call->name, call->pause, call->resume);
+    call_answer_text(engine, session, call->call, err,
+                     err == WHERRY_OK          ? ""
+                     : err == WHERRY_E_UNKNOWN ? "no such queue"
+                                               : "no such way to pause");
 }
 
 void call_receive(struct engine *engine, uint32_t session, const struct event_call *call) {
@@ -249,6 +275,9 @@ void call_receive(struct engine *engine, uint32_t session, const struct event_ca
         return;
     case WIRE_QUEUE_SET:
         call_queue_set(engine, session, call);
+        return;
+    case WIRE_QUEUE_PAUSE:
+        call_queue_pause(engine, session, call);
         return;
     default:
         call_answer_text(engine, session, call->call, WHERRY_E_INVALID, "unknown verb");

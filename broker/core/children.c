@@ -407,6 +407,14 @@ static void child_close(struct engine *engine, struct child *child) {
     effect->place_note.place = child->place;
 }
 
+/* Its queue was paused or purged since it was given what it has not begun. */
+static bool child_is_recalled(const struct engine *engine, struct child *child) {
+    uint32_t recalls = queue_at(engine, host_at(engine, child->host)->queue)->recalls;
+    bool recalled = child->recalls != recalls;
+    child->recalls = recalls;
+    return recalled;
+}
+
 /* An order may get lost: with a connection, or at a host that does not know its child yet. */
 static void child_judge(struct engine *engine, struct child *child) {
     int64_t now_us = engine_lived_us(engine);
@@ -415,6 +423,9 @@ static void child_judge(struct engine *engine, struct child *child) {
     }
     if (child->closing && now_us - child->closing_us >= BOUND_CLOSE_AGAIN_US) {
         child_close(engine, child);
+    } else if (!child->closing && child_is_recalled(engine, child)) {
+        child_close(engine, child);
+        children_update(engine, child->index);
     } else if (!child->closing && now_us - child->progress_us >= child_patience_us(engine, child) &&
                child_has_helper(engine, child)) {
         child->fruitless += child->fruitless < BOUND_UNSTARTED_DOUBLINGS;

@@ -56,6 +56,7 @@ struct child {
     int64_t progress_us;   /* since when a delivery may wait */
     int64_t closing_us;    /* when CLOSE_GATE was sent last */
     uint32_t sealed;       /* the number of a delivery behind which nothing is sent */
+    uint32_t recalls;      /* of its queue, as far as it has followed them */
     uint8_t fruitless;     /* take-backs since it started anything */
     int64_t busy_since_us; /* since when it has said nothing about what it runs */
     uint64_t death_sequence;

@@ -102,6 +102,8 @@ struct engine_queue_view {
     uint64_t bytes_max;
     uint64_t leased;
     uint64_t waiters;
+    bool paused_in;
+    bool paused_out;
     int64_t oldest_age_us; /* 0 when empty */
 };
 uint32_t engine_queue_count(const struct engine *engine);

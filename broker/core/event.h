@@ -132,9 +132,11 @@ struct event_call {
     int64_t timeout_ms;
     uint64_t thread;
     struct task_id id;  /* TASK_WAIT, TASK_CANCEL, WAITING */
-    struct span name;   /* POOL_SHOW, QUEUE_SET */
+    struct span name;   /* POOL_SHOW, QUEUE_SET, QUEUE_PAUSE */
     uint64_t items_max; /* QUEUE_SET */
     uint64_t bytes_max;
+    uint32_t pause; /* QUEUE_PAUSE: bits of enum wire_pause */
+    uint32_t resume;
 };
 
 struct event_result {

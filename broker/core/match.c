@@ -131,6 +131,9 @@ static uint32_t match_deliver(struct engine *engine, uint32_t lane, uint32_t chi
     most = children_make_slots(engine, child_index, most);
     struct effect_deliver_item *items =
         effects_alloc(engine->out, most * sizeof(struct effect_deliver_item));
+    if (child->leased == 0) {
+        child->recalls = queue_at(engine, lane_at(engine, lane)->queue)->recalls;
+    }
     uint32_t first_slot = child->next;
     uint64_t first_counter = engine->next_counter;
     uint64_t batch = 0;
@@ -275,7 +278,7 @@ uint32_t match_run(struct engine *engine, uint32_t units) {
         struct queue *queue = queue_at(engine, index);
         list_remove(&engine->match_due, &engine->queues, offsetof(struct queue, in_match), index);
         queue->match_due = false;
-        if (!engine->draining) {
+        if (!engine->draining && queue_hands_out(queue)) {
             units = match_queue(engine, index, units);
         }
         if (units == 0) {

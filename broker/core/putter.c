@@ -46,7 +46,8 @@ void putter_again(struct engine *engine, uint32_t index, const struct event_subm
     engine->counts.duplicates++;
     if (waiter->kind == WAITER_RESERVED) {
         waiter_unreserve(engine, index);
-        if (queue_has_room(queue_at(engine, lane_at(engine, lane)->queue), item->payload.size)) {
+        const struct queue *queue = queue_at(engine, lane_at(engine, lane)->queue);
+        if (queue_has_room(queue, item->payload.size) && queue_is_open(queue, item->has_origin)) {
             waiter_drop(engine, index);
             submit_accept(engine, lane, stream, item);
             submit_tell(engine, stream);
@@ -77,6 +78,22 @@ static void putter_admit(struct engine *engine, uint32_t index) {
     submit_tell(engine, stream);
 }
 
+/* OK, or why it can wait no longer. One that an earlier broker accepted is not refused for passing
+ * reasons: the next broker will have it, too. */
+static wherry_err putter_refusal(const struct engine *engine, const struct queue *queue,
+                                 const struct waiter *waiter, const char **why) {
+    if (engine->draining && !waiter->has_origin) {
+        *why = "the broker is going down";
+        return WHERRY_E_DRAINING;
+    }
+    if (queue_never_fits(queue, waiter->payload.size)) {
+        *why = "larger than the queue's bound";
+        return WHERRY_E_TOO_LARGE;
+    }
+    *why = "the queue was paused and refuses new work until it is resumed";
+    return queue_refuses(queue, waiter->has_origin) ? WHERRY_E_CLOSED : WHERRY_OK;
+}
+
 static uint32_t putter_wake_queue(struct engine *engine, uint32_t queue_index, uint32_t units) {
     struct queue *queue = queue_at(engine, queue_index);
     while (units > 0 && queue->putters.head != 0) {
@@ -84,13 +101,13 @@ static uint32_t putter_wake_queue(struct engine *engine, uint32_t queue_index, u
         const struct waiter *waiter = waiter_at(engine, index);
         uint32_t stream = waiter->stream;
         uint64_t number = waiter->number;
-        /* One that an earlier broker accepted is not refused: the next one will have it, too. */
-        bool draining = engine->draining && !waiter->has_origin;
-        if (draining || queue_never_fits(queue, waiter->payload.size)) {
+        const char *why;
+        wherry_err err = putter_refusal(engine, queue, waiter, &why);
+        if (err != WHERRY_OK) {
             waiter_drop(engine, index);
-            submit_refuse(engine, stream, number, draining ? WHERRY_E_DRAINING : WHERRY_E_TOO_LARGE,
-                          draining ? "the broker is going down" : "larger than the queue's bound");
-        } else if (engine->store_full || !queue_has_room(queue, waiter->payload.size)) {
+            submit_refuse(engine, stream, number, err, why);
+        } else if (engine->store_full || !queue_is_open(queue, waiter->has_origin) ||
+                   !queue_has_room(queue, waiter->payload.size)) {
             return units;
         } else {
             putter_admit(engine, index);
@@ -119,9 +136,12 @@ void putter_give_up(struct engine *engine, uint32_t index) {
     uint32_t stream = waiter->stream;
     uint64_t number = waiter->number;
     bool reserved = waiter->kind == WAITER_RESERVED;
+    bool open = queue_is_open(queue_at(engine, lane_at(engine, waiter->lane)->queue),
+                              waiter->has_origin);
     waiter_drop(engine, index);
     if (!reserved) {
         submit_refuse(engine, stream, number, WHERRY_E_FULL,
-                      "the queue stayed full until the deadline");
+                      open ? "the queue stayed full until the deadline"
+                           : "the queue was still paused at the deadline");
     }
 }

@@ -74,7 +74,8 @@ void queue_wake(struct engine *engine, uint32_t index) {
 
 void queue_match(struct engine *engine, uint32_t index) {
     struct queue *queue = queue_at(engine, index);
-    if (!queue->match_due && queue->active.count > 0 && queue->free_hosts.count > 0) {
+    if (!queue->match_due && queue->active.count > 0 && queue->free_hosts.count > 0 &&
+        queue_hands_out(queue)) {
         queue->match_due = true;
         list_append(&engine->match_due, &engine->queues, offsetof(struct queue, in_match), index);
     }
@@ -88,14 +89,55 @@ wherry_err queue_set_bounds(struct engine *engine, struct span name, uint64_t it
         return err;
     }
     struct queue *queue = queue_at(engine, index);
+    const struct engine_config *config = &engine->config;
     if (items_max > 0) {
-        queue->items_max = items_max;
+        queue->items_max = items_max == QUEUE_BOUND_DEFAULT ? config->queue_items_max : items_max;
     }
     if (bytes_max > 0) {
-        queue->bytes_max = bytes_max;
+        queue->bytes_max = bytes_max == QUEUE_BOUND_DEFAULT ? config->queue_bytes_max : bytes_max;
     }
     queue->set = true;
     persist_queue(engine, index);
     queue_wake(engine, index);
+    return WHERRY_OK;
+}
+
+/* ---- pauses --------------------------------------------------------------------------------- */
+
+const char *queue_state(const struct queue *queue) {
+    bool out = queue_hands_out(queue);
+    if (queue_refuses(queue, false)) {
+        return out ? "refusing" : "refusing, paused";
+    }
+    if (!queue_is_open(queue, false)) {
+        return out ? "paused in" : "paused in and out";
+    }
+    return out ? "open" : "paused";
+}
+
+wherry_err queue_pause(struct engine *engine, struct span name, uint32_t pause, uint32_t resume) {
+    if (((pause | resume) & ~(uint32_t)WIRE_PAUSE_ALL) != 0) {
+        return WHERRY_E_INVALID;
+    }
+    uint32_t index = queue_find(engine, name);
+    if (index == 0) {
+        return WHERRY_E_UNKNOWN;
+    }
+    struct queue *queue = queue_at(engine, index);
+    uint8_t before = queue->paused;
+    queue->paused = (uint8_t)((queue->paused & ~resume) | pause);
+    if (queue->paused != before) {
+        queue->set = true;
+        if (!PLANTED(PLANT_PAUSE_UNSTORED)) {
+            persist_queue(engine, index);
+        }
+        note_line(engine, LOG_INFO, "msg=\"queue paused or resumed\" queue=\"%.*s\" state=\"%s\"",
+                  (int)name.size, (const char *)name.data, queue_state(queue));
+    }
+    if (!queue_hands_out(queue) && (before & WIRE_PAUSE_OUT) == 0) {
+        queue->recalls++;
+    }
+    queue_wake(engine, index);
+    queue_match(engine, index);
     return WHERRY_OK;
 }

@@ -5,7 +5,11 @@
  *
  * The bound counts what is QUEUED, BACK, WAITING or HELD, in items and payload bytes, and the
  * places reserved for putters whose payload was asked for again; not what is leased. What comes
- * back is always taken, so the count may stand above the bound; putters wait until it is below. */
+ * back is always taken, so the count may stand above the bound; putters wait until it is below.
+ *
+ * Paused out, nothing is matched, and what children hold without having begun it is taken back: an
+ * operator who paused a queue must not see a task start minutes later, behind a long one. Paused
+ * in, submits park or are refused; what an earlier broker had accepted comes in all the same. */
 #ifndef WHERRY_QUEUE_H
 #define WHERRY_QUEUE_H
 
@@ -16,12 +20,16 @@
 
 struct engine;
 
+#define QUEUE_BOUND_DEFAULT UINT64_MAX
+
 struct queue {
     uint32_t index; /* itself; also the slab's free link */
     uint16_t slot;
-    bool set;         /* its bounds were set: they are stored */
+    bool set;         /* its bounds were set, or it was paused: that is stored */
     bool match_due;   /* in engine.match_due */
     bool wake_due;    /* in engine.wake_due */
+    uint8_t paused;   /* bits of enum wire_pause */
+    uint32_t recalls; /* how often unstarted deliveries were asked back: see child.recalls */
     struct span name; /* owned */
     uint64_t arrival; /* for its record's key */
     uint64_t items_max;
@@ -61,6 +69,19 @@ static inline bool queue_never_fits(const struct queue *queue, uint64_t size) {
     return size > queue->bytes_max;
 }
 
+/* New work may come in, as far as pauses are concerned. */
+static inline bool queue_is_open(const struct queue *queue, bool has_origin) {
+    return has_origin || (queue->paused & (WIRE_PAUSE_IN | WIRE_PAUSE_REFUSE)) == 0;
+}
+static inline bool queue_refuses(const struct queue *queue, bool has_origin) {
+    return !has_origin && (queue->paused & WIRE_PAUSE_REFUSE) != 0;
+}
+static inline bool queue_hands_out(const struct queue *queue) {
+    return (queue->paused & WIRE_PAUSE_OUT) == 0;
+}
+/* "open", "paused", "paused in" …: for people. */
+const char *queue_state(const struct queue *queue);
+
 void queue_count(struct engine *engine, uint32_t queue, uint32_t size); /* one more */
 void queue_uncount(struct engine *engine, uint32_t queue,
                    uint32_t size); /* one less: may wake putters */
@@ -69,8 +90,12 @@ void queue_wake(struct engine *engine, uint32_t queue);
 /* Work or a worker may have come: match in this turn. */
 void queue_match(struct engine *engine, uint32_t queue);
 
+/* 0: as it is; QUEUE_BOUND_DEFAULT: as of a queue that nobody set. */
 wherry_err queue_set_bounds(struct engine *engine, struct span name, uint64_t items_max,
                             uint64_t bytes_max);
+/* Clears the bits of `resume`, then sets those of `pause`. UNKNOWN: no such queue; INVALID: other
+ * bits than those of enum wire_pause. */
+wherry_err queue_pause(struct engine *engine, struct span name, uint32_t pause, uint32_t resume);
 void queue_fini(struct queue *queue);
 
 #endif

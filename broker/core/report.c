@@ -81,6 +81,12 @@ static struct span why_ready(const struct engine *engine, const struct task *tas
         return span_of_text(
             "the broker was restarted and waits for hosts to announce what they run");
     }
+    if (!queue_hands_out(queue)) {
+        return why_text(text, snprintf(text, REPORT_TEXT,
+                                       "queue %.*s is paused: nothing is handed out until it is "
+                                       "resumed",
+                                       (int)queue->name.size, (const char *)queue->name.data));
+    }
     if (lane->offers == 0) {
         return why_text(text, snprintf(text, REPORT_TEXT, "no worker offers %.*s in pool %.*s",
                                        function, (const char *)lane->function.data,
@@ -157,7 +163,7 @@ static void pack_missing(const struct engine *engine, msgpack_packer *packer,
 
 static void pack_queue(const struct engine *engine, msgpack_packer *packer, uint32_t index) {
     const struct queue *queue = queue_at(engine, index);
-    msgpack_pack_map(packer, 11);
+    msgpack_pack_map(packer, 15);
     pack_entry_text(packer, "name", queue->name);
     pack_entry(packer, "waiting", queue->depth);
     pack_entry(packer, "bytes", queue->depth_bytes);
@@ -166,6 +172,10 @@ static void pack_queue(const struct engine *engine, msgpack_packer *packer, uint
     pack_entry(packer, "running", queue->leased);
     pack_entry(packer, "waiters", queue->putters.count + queue->reserved);
     pack_entry(packer, "oldest_ms", (uint64_t)report_oldest_us(engine, index, engine->now) / 1000);
+    pack_entry_text(packer, "state", span_of_text(queue_state(queue)));
+    pack_entry_bool(packer, "paused_in", !queue_is_open(queue, false));
+    pack_entry_bool(packer, "paused_out", !queue_hands_out(queue));
+    pack_entry_bool(packer, "refuses", queue_refuses(queue, false));
     pack_entry(packer, "done", queue->done);
     pack_entry(packer, "failed", queue->failed);
     pack_missing(engine, packer, queue);

@@ -118,8 +118,9 @@ bool report_pool(struct engine *engine, route_id route, uint64_t call, struct sp
     struct bytes body = BYTES_EMPTY;
     msgpack_packer packer;
     msgpack_packer_init(&packer, &body, pool_write);
-    msgpack_pack_map(&packer, 6);
+    msgpack_pack_map(&packer, 7);
     pool_text(&packer, "name", queue->name);
+    pool_text(&packer, "state", span_of_text(queue_state(queue)));
     pool_text(&packer, "queue", queue->name);
     pool_number(&packer, "waiting", queue->depth);
     pool_number(&packer, "running", queue->leased);

@@ -48,6 +48,7 @@ static bool restore_queue(struct engine *engine, struct coder_in *in) {
     uint64_t arrival = coder_get(in, 8);
     uint64_t items_max = coder_get(in, 8);
     uint64_t bytes_max = coder_get(in, 8);
+    uint8_t paused = (uint8_t)coder_get(in, 1);
     struct span name = coder_get_text(in);
     wherry_err err = WHERRY_OK;
     uint32_t index = coder_done(in) ? queue_intern(engine, name, &err) : 0;
@@ -58,6 +59,7 @@ static bool restore_queue(struct engine *engine, struct coder_in *in) {
     queue->arrival = arrival;
     queue->items_max = items_max;
     queue->bytes_max = bytes_max;
+    queue->paused = paused;
     queue->set = true;
     engine->next_object = arrival >= engine->next_object ? arrival + 1 : engine->next_object;
     return true;

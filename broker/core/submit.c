@@ -196,6 +196,10 @@ static wherry_err submit_admissible(struct engine *engine, const struct batch *b
         *why = "larger than the queue's bound in bytes";
         return WHERRY_E_TOO_LARGE;
     }
+    if (queue_refuses(queue, item->has_origin)) {
+        *why = "the queue is paused and refuses new work until it is resumed";
+        return WHERRY_E_CLOSED;
+    }
     if (engine->counts.results_bytes >= engine->config.results_bytes_max && !item->has_origin &&
         (batch->submit->options.flags & TASK_NO_RESULT) == 0) {
         *why = "the broker keeps as many result bytes as it may; get some results first";
@@ -204,6 +208,10 @@ static wherry_err submit_admissible(struct engine *engine, const struct batch *b
     if (engine->counts.payload_bytes > engine->config.memory_bytes_max) {
         *why = "the broker's memory limit is reached";
         return WHERRY_E_FULL;
+    }
+    if (!queue_is_open(queue, item->has_origin)) {
+        *why = "the queue is paused and takes nothing in until it is resumed";
+        return WHERRY_E_BUSY;
     }
     if (queue->putters.count > 0 || !queue_has_room(queue, item->payload.size)) {
         *why = "the queue is full";
@@ -341,6 +349,7 @@ static bool submit_is_plain(const struct engine *engine, const struct batch *bat
     return consecutive && submit_is_next(stream, first) && last >> 48 == 0 &&
            last <= stream->answers.acked + engine->config.window &&
            largest <= engine->config.payload_max && queue->putters.count == 0 &&
+           queue_is_open(queue, false) &&
            queue->depth + queue->reserved + submit->item_count <= queue->items_max &&
            queue->depth_bytes + queue->reserved_bytes + bytes <= queue->bytes_max &&
            engine->counts.results_bytes < engine->config.results_bytes_max &&

@@ -29,6 +29,8 @@ void engine_queue_view(const struct engine *engine, uint32_t at, struct now now,
         .bytes_max = queue->bytes_max,
         .leased = queue->leased,
         .waiters = queue->putters.count + queue->reserved,
+        .paused_in = !queue_is_open(queue, false),
+        .paused_out = !queue_hands_out(queue),
         .oldest_age_us = report_oldest_us(engine, index, now),
     };
 }
@@ -64,10 +66,10 @@ static void dump_queue(const struct engine *engine, uint32_t index, FILE *out) {
     const struct queue *queue = queue_at(engine, index);
     fprintf(out,
             "queue %.*s depth=%" PRIu64 "/%" PRIu64 " bytes=%" PRIu64 "/%" PRIu64 " leased=%" PRIu64
-            " putters=%u hosts=%u free=%u idle=%u\n",
+            " putters=%u hosts=%u free=%u idle=%u state=\"%s\"\n",
             (int)queue->name.size, (const char *)queue->name.data, queue->depth, queue->items_max,
             queue->depth_bytes, queue->bytes_max, queue->leased, queue->putters.count,
-            queue->hosts.count, queue->free_children, queue->idle_children);
+            queue->hosts.count, queue->free_children, queue->idle_children, queue_state(queue));
     for (uint32_t at = queue->lanes.head; at != 0; at = lane_at(engine, at)->in_queue.next) {
         const struct lane *lane = lane_at(engine, at);
         fprintf(out, "  lane %.*s queued=%u back=%u leased=%u offers=%u estimate_ns=%" PRIu64 "\n",

@@ -107,7 +107,7 @@ static void page_label_value(struct bytes *out, const char *text) {
 
 enum queue_metric {
     QUEUE_TASKS, QUEUE_BYTES, QUEUE_OLDEST, QUEUE_LEASED, QUEUE_WAITERS, QUEUE_ITEMS_MAX,
-    QUEUE_METRICS,
+    QUEUE_PAUSED_IN, QUEUE_PAUSED_OUT, QUEUE_METRICS,
 };
 
 static const struct {
@@ -120,6 +120,8 @@ static const struct {
     [QUEUE_LEASED] = {"queue_leased_tasks", "Tasks handed out to processes."},
     [QUEUE_WAITERS] = {"queue_waiters", "Putters waiting for room."},
     [QUEUE_ITEMS_MAX] = {"queue_items_max", "The bound, in tasks."},
+    [QUEUE_PAUSED_IN] = {"queue_paused_in", "1: it takes no new tasks until it is resumed."},
+    [QUEUE_PAUSED_OUT] = {"queue_paused_out", "1: it hands nothing out until it is resumed."},
 };
 
 static double queue_value(const struct engine_queue_view *view, enum queue_metric metric) {
@@ -136,6 +138,10 @@ static double queue_value(const struct engine_queue_view *view, enum queue_metri
         return (double)view->waiters;
     case QUEUE_ITEMS_MAX:
         return (double)view->items_max;
+    case QUEUE_PAUSED_IN:
+        return view->paused_in;
+    case QUEUE_PAUSED_OUT:
+        return view->paused_out;
     case QUEUE_METRICS:
         break;
     }

@@ -265,6 +265,9 @@ static bool call_body_in(struct span body, struct event_call *out) {
     case WIRE_QUEUE_SET:
         return count >= 3 && cursor_str(&cursor, WIRE_NAME_MAX, &out->name) &&
                cursor_uint(&cursor, &out->items_max) && cursor_uint(&cursor, &out->bytes_max);
+    case WIRE_QUEUE_PAUSE:
+        return count >= 3 && cursor_str(&cursor, WIRE_NAME_MAX, &out->name) &&
+               cursor_u32(&cursor, &out->pause) && cursor_u32(&cursor, &out->resume);
     default: /* a peer's number, not an enum of ours: the engine answers unknown verbs */
         return true;
     }

@@ -37,24 +37,52 @@ char *outcome_why(wherry_async *async) {
     return copy;
 }
 
-wherry_err outcome_wait(wherry_async *async, int64_t deadline_us, const wherry_value **answer) {
+/* Says a new reason; `said` is the last one, allocated. */
+static void outcome_note(wherry_async *async, char **said) {
+    char *why = outcome_why(async);
+    if (why != NULL && *why != '\0' && (*said == NULL || strcmp(*said, why) != 0) &&
+        strncmp(why, "running", 7) != 0) {
+        fprintf(stderr, "wherry: %s: waiting: %s\n", wherry_async_id(async), why);
+    }
+    free(*said);
+    *said = why;
+}
+
+/* One look of at most `slice` ms. */
+typedef wherry_err outcome_look(wherry_async *async, int64_t slice, const wherry_value **answer);
+
+static wherry_err outcome_until(wherry_async *async, int64_t deadline_us, outcome_look *look,
+                                const wherry_value **answer) {
     char *said = NULL;
     for (;;) {
         int64_t left = outcome_left_ms(deadline_us);
         int64_t slice = left < 0 || left > NOTE_MS ? NOTE_MS : left;
-        wherry_err err = wherry_async_get(async, slice, answer);
-        if (err != WHERRY_E_TIMEOUT || slice == left) {
+        wherry_err err = look(async, slice, answer);
+        bool open = err == WHERRY_E_TIMEOUT ||
+                    (err == WHERRY_E_UNCERTAIN && !wherry_async_ready(async)); /* no broker now */
+        if (open && slice != left) {
+            outcome_note(async, &said);
+            err = cli_interrupted() ? WHERRY_E_INTERRUPTED : err; /* while it was asked */
+            open = err != WHERRY_E_INTERRUPTED;
+        }
+        if (!open || slice == left) {
             free(said);
             return err;
         }
-        char *why = outcome_why(async);
-        if (why != NULL && *why != '\0' && (said == NULL || strcmp(said, why) != 0) &&
-            strncmp(why, "running", 7) != 0) {
-            fprintf(stderr, "wherry: %s: waiting: %s\n", wherry_async_id(async), why);
-        }
-        free(said);
-        said = why;
     }
+}
+
+static wherry_err look_accepted(wherry_async *async, int64_t slice, const wherry_value **answer) {
+    (void)answer;
+    return wherry_async_accepted(async, slice);
+}
+
+wherry_err outcome_accepted(wherry_async *async, int64_t deadline_us) {
+    return outcome_until(async, deadline_us, look_accepted, NULL);
+}
+
+wherry_err outcome_wait(wherry_async *async, int64_t deadline_us, const wherry_value **answer) {
+    return outcome_until(async, deadline_us, wherry_async_get, answer);
 }
 
 int outcome_late(wherry_async *async) {

@@ -15,6 +15,9 @@ int64_t outcome_left_ms(int64_t deadline_us);
 /* Why the task waits, in the broker's words; "" if nobody knows. Allocated. */
 char *outcome_why(wherry_async *async);
 
+/* As wherry_async_accepted(); a wait that lasts says on stderr what it waits for, once each reason.
+ */
+wherry_err outcome_accepted(wherry_async *async, int64_t deadline_us);
 /* As wherry_async_get(); a wait that lasts says on stderr what it waits for, once each reason. */
 wherry_err outcome_wait(wherry_async *async, int64_t deadline_us, const wherry_value **answer);
 

@@ -2,8 +2,8 @@
  *
  * `wherry status` and `wherry pool`: what the broker knows, asked in one round trip. Workers are
  * never asked: a silent one is shown as silent. The keys stand in docs/protocol.md. */
+#include "client/cli/actions.h"
 #include "client/cli/ask.h"
-#include "client/cli/table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -84,12 +84,6 @@ static void status_restart(const json_t *status) {
 }
 
 static int status_run(const struct flags *flags) {
-    static const struct column columns[] = {
-        {"QUEUE", "name", COLUMN_TEXT},       {"WAITING", "waiting", COLUMN_COUNT},
-        {"RUNNING", "running", COLUMN_COUNT}, {"PUTTERS", "waiters", COLUMN_COUNT},
-        {"OLDEST", "oldest_ms", COLUMN_AGE},  {"BYTES", "bytes", COLUMN_BYTES},
-        {"MAX", "items_max", COLUMN_COUNT},   {"MAX-BYTES", "bytes_max", COLUMN_BYTES},
-    };
     json_t *status = NULL;
     int code = ask(flags, NULL, &status);
     if (code != CLI_DONE) {
@@ -99,7 +93,7 @@ static int status_run(const struct flags *flags) {
         return cli_print_json(status, JSON_INDENT(2));
     }
     const json_t *queues = json_object_get(status, "queues");
-    table_print(columns, sizeof columns / sizeof *columns, queues);
+    table_print(queue_columns, QUEUE_COLUMNS, queues);
     status_warn(queues);
     status_totals(json_object_get(status, "totals"));
     status_restart(status);
@@ -167,10 +161,12 @@ static int pool_run(const struct flags *flags) {
         return cli_print_json(pool, JSON_INDENT(2));
     }
     json_t *rows = pool_rows(json_object_get(pool, "hosts"));
+    const char *queue_state = text_of(pool, "state");
+    bool open = strcmp(queue_state, "open") == 0;
     printf("Pool %s serves queue %s: %" JSON_INTEGER_FORMAT " waiting, %" JSON_INTEGER_FORMAT
-           " running\n",
+           " running%s%s\n",
            text_of(pool, "name"), text_of(pool, "queue"), count_of(pool, "waiting"),
-           count_of(pool, "running"));
+           count_of(pool, "running"), open ? "" : ", ", open ? "" : queue_state);
     table_print(columns, sizeof columns / sizeof *columns, rows);
     pool_functions(json_object_get(pool, "functions"));
     json_decref(rows);

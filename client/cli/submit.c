@@ -117,9 +117,9 @@ static int id_print(const struct flags *flags, const char *id) {
 static int submit_finish(const struct flags *flags, wherry_async *async, int64_t deadline_us) {
     /* The broker ends a wait at a full queue by itself and knows better than our clock: it is given
      * a little longer than the caller has. */
-    int64_t patience = outcome_left_ms(deadline_us);
-    wherry_err err =
-        wherry_async_accepted(async, patience < 0 ? WHERRY_FOREVER : patience + ANSWER_MS);
+    int64_t patience_us =
+        deadline_us == INT64_MAX ? INT64_MAX : deadline_us + (int64_t)ANSWER_MS * 1000;
+    wherry_err err = outcome_accepted(async, patience_us);
     if (err != WHERRY_OK) {
         const char *text = wherry_async_error(async);
         return cli_fail(cli_argument(flags, 0), err, *text != '\0' ? text : NULL);

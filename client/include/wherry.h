@@ -373,9 +373,30 @@ WHERRY_API wherry_err wherry_task_cancel(wherry_connection *connection, const ch
 WHERRY_API wherry_err wherry_task_waiting(wherry_connection *connection, const char *id,
                                           int64_t timeout_ms, wherry_value **out);
 
-/* Set the bounds of a queue, which is made if need be; 0 leaves a bound as it is. Blocks. */
+/* Set the bounds of a queue, which is made if need be; 0 leaves a bound as it is. What is in the
+ * queue stays, also above the new bound: submits wait until it is below. Blocks.
+ * Returns   OK, INVALID (the name), LIMIT (too many queues), TIMEOUT, NO_BROKER, INTERRUPTED,
+ *           FORKED. */
+#define WHERRY_QUEUE_DEFAULT UINT64_MAX /* as of a queue that nobody set */
 WHERRY_API wherry_err wherry_queue_set(wherry_connection *connection, const char *name,
                                        uint64_t items_max, uint64_t bytes_max, int64_t timeout_ms);
+
+typedef enum wherry_pause { /* bits */
+    WHERRY_PAUSE_OUT = 1,    /* nothing is handed out; what runs goes on, what was handed out and
+                                has not begun goes back */
+    WHERRY_PAUSE_IN = 2,     /* nothing new is taken: submits wait as at a full queue */
+    WHERRY_PAUSE_REFUSE = 4, /* nothing new is taken: submits are refused with CLOSED */
+} wherry_pause;
+
+/* Pause a queue, or resume it; a queue that keeps its tasks over restarts stays paused as well.
+ * how       bits of wherry_pause; in place of one of IN and REFUSE comes the other. resume: 0 is
+ *           everything; IN and REFUSE are one.
+ * Returns   OK, UNKNOWN (no such queue), INVALID (the name, `how`), TIMEOUT, NO_BROKER,
+ *           INTERRUPTED, FORKED. Block. */
+WHERRY_API wherry_err wherry_queue_pause(wherry_connection *connection, const char *name,
+                                         unsigned how, int64_t timeout_ms);
+WHERRY_API wherry_err wherry_queue_resume(wherry_connection *connection, const char *name,
+                                          unsigned how, int64_t timeout_ms);
 
 /* The broker's state, and one pool with its hosts and processes, as map values whose keys
  * docs/protocol.md lists. out: owned by the caller. Block.

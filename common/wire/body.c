@@ -67,6 +67,20 @@ wherry_err body_get_queue(struct span body, struct body_queue *out) {
     return body_close(&reader, ok);
 }
 
+void body_put_pause(struct bytes *out, const struct body_pause *pause) {
+    pack_array(out, 3);
+    pack_text(out, pause->name, WIRE_NAME_MAX);
+    pack_uint(out, pause->pause);
+    pack_uint(out, pause->resume);
+}
+
+wherry_err body_get_pause(struct span body, struct body_pause *out) {
+    struct body_reader reader;
+    bool ok = body_open(&reader, body, 3) && cursor_name(&reader.cursor, &out->name) &&
+              cursor_u32(&reader.cursor, &out->pause) && cursor_u32(&reader.cursor, &out->resume);
+    return body_close(&reader, ok);
+}
+
 void body_put_empty(struct bytes *out) {
     pack_array(out, 0);
 }

@@ -5,7 +5,8 @@
  *     body_id       [id]                        CALL of TASK_WAIT, TASK_CANCEL, WAITING
  *     body_name     [name]                      CALL of POOL_SHOW
  *     body_queue    [name, items max, bytes max] CALL of QUEUE_SET
- *     body_empty    []                          CALL of STATUS; ANSWER of QUEUE_SET
+ *     body_pause    [name, pause, resume]       CALL of QUEUE_PAUSE
+ *     body_empty    []                          CALL of STATUS; ANSWER of QUEUE_SET, QUEUE_PAUSE
  *     body_number   [number]                    ANSWER of TASK_CANCEL
  *     body_outcome  [status, payload]           ANSWER of TASK_WAIT
  *     body_text     [text]                      ANSWER of WAITING
@@ -29,6 +30,14 @@ struct body_queue {
 };
 void body_put_queue(struct bytes *out, const struct body_queue *queue);
 wherry_err body_get_queue(struct span body, struct body_queue *out);
+
+struct body_pause {
+    struct span name;
+    uint32_t pause; /* bits of enum wire_pause to be set, … */
+    uint32_t resume; /* … once these were cleared */
+};
+void body_put_pause(struct bytes *out, const struct body_pause *pause);
+wherry_err body_get_pause(struct span body, struct body_pause *out);
 
 void body_put_empty(struct bytes *out);
 

@@ -75,8 +75,16 @@ enum wire_verb {
     WIRE_TASK_CANCEL = 2, /* body [id bin]: ANSWER body [enum wire_was] */
     WIRE_STATUS = 3,      /* body []: ANSWER body: a map, see docs/protocol.md */
     WIRE_POOL_SHOW = 4,   /* body [pool name] */
-    WIRE_QUEUE_SET = 5,   /* body [name, items max, bytes max]: 0 leaves as it is */
+    WIRE_QUEUE_SET = 5,   /* body [name, items max, bytes max]: 0: as it is, 2^64-1: default */
     WIRE_WAITING = 6,     /* body [id bin]: why is it not running? ANSWER body [text] */
+    WIRE_QUEUE_PAUSE = 7, /* body [name, pause, resume]: bits of enum wire_pause */
+};
+
+enum wire_pause {
+    WIRE_PAUSE_OUT = 1,    /* nothing is handed out; what was and has not begun is taken back */
+    WIRE_PAUSE_IN = 2,     /* nothing new is taken: submits wait, as at a full queue */
+    WIRE_PAUSE_REFUSE = 4, /* nothing new is taken: submits are refused as CLOSED */
+    WIRE_PAUSE_ALL = 7,
 };
 
 enum wire_was { /* what a task was when its cancellation was asked for */
@@ -90,9 +98,10 @@ enum wire_was { /* what a task was when its cancellation was asked for */
  *
  *     STATUS     epoch, keeps bool, queues [QUEUE…], totals {each field of engine_counts by name}
  *     QUEUE      name, waiting (what the bound counts), bytes, items_max, bytes_max, running
- *                (leased), waiters, oldest_ms, missing [function that nobody offers and somebody
- *                waits for…]
- *     POOL_SHOW  name, queue, waiting, running, functions [name…], hosts [HOST…]
+ *                (leased), waiters, oldest_ms, state (in words), paused_in, paused_out, refuses
+ *                (bools), missing [function that nobody offers and somebody waits for…]
+ *     POOL_SHOW  name, queue, state (the queue's), waiting, running, functions [name…],
+ *                hosts [HOST…]
  *     HOST       host (label), pid, state "ready" | "draining" | "silent", processes (its number of
  *                places), children [CHILD…]
  *     CHILD      place, pid, state "idle" | "running" | "held", task (id text; "" when idle),

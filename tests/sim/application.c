@@ -139,14 +139,45 @@ static void application_set_queue(struct sim_client *client) {
     sim_client_set_queue(client, queue == 0 ? "q0" : "q1", items_max, 0);
 }
 
+static bool application_lives(const struct sim_client *client, uint64_t life) {
+    return client->life == life && client->session != NULL && !client->stopped;
+}
+
+/* What it paused; `argument`: its life and the queue. */
+static void application_resume(void *subject, uint64_t argument) {
+    struct sim_client *client = subject;
+    if (application_lives(client, argument >> 1) && !client->sim->quiet) {
+        sim_client_pause(client, (uint32_t)(argument & 1), 0, WIRE_PAUSE_ALL);
+    }
+}
+
+/* Paused for a while, mostly; else by whoever comes next, or at the end. */
+static void application_pause(struct sim_client *client) {
+    static const uint32_t ways[] = {WIRE_PAUSE_OUT, WIRE_PAUSE_OUT, WIRE_PAUSE_IN,
+                                    WIRE_PAUSE_REFUSE, WIRE_PAUSE_IN | WIRE_PAUSE_OUT};
+    struct rng *rng = &client->rng;
+    struct world *world = &client->sim->world;
+    uint32_t queue = (uint32_t)rng_below(rng, client->sim->config.queues);
+    if (sim_rng_chance(rng, 400)) {
+        sim_client_pause(client, queue, 0, WIRE_PAUSE_ALL);
+        return;
+    }
+    uint32_t way = ways[rng_below(rng, sizeof ways / sizeof ways[0])];
+    sim_client_pause(client, queue, way, 0);
+    int64_t until_us = world->now_us + sim_rng_skewed(rng, 1000, 10000000);
+    world_at(world, until_us, application_resume, client, client->life << 1 | queue);
+}
+
 static void application_move(struct sim_client *client) {
     uint64_t roll = rng_below(&client->rng, 100);
     if (roll < 75 && application_open(client) < APPLICATION_OPEN_MAX) {
         application_submit(client);
     } else if (roll < 86) {
         application_cancel(client);
-    } else if (roll < 99) {
+    } else if (roll < 98) {
         application_ask(client);
+    } else if (roll < 99) {
+        application_pause(client);
     } else {
         application_set_queue(client);
     }
@@ -161,10 +192,33 @@ static bool application_asks_already(const struct sim_client *client, struct tas
     return false;
 }
 
+static bool application_resumes_already(const struct sim_client *client, uint32_t queue) {
+    for (uint32_t i = 0; i < SIM_CALLS_MAX; i++) {
+        const struct sim_call *call = &client->calls[i];
+        if (call->open && call->verb == WIRE_QUEUE_PAUSE && call->queue == queue) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whoever paused a queue may be gone: when faults have stopped, everybody sees to it. */
+static void application_open_queues(struct sim_client *client) {
+    for (uint32_t queue = 0; queue < client->sim->config.queues; queue++) {
+        if (!client->sim->checker.queues[queue].calm &&
+            !application_resumes_already(client, queue)) {
+            sim_client_pause(client, queue, 0, WIRE_PAUSE_ALL);
+        }
+    }
+}
+
 /* What nobody offers would stay for ever: when faults have stopped, its client ends it, or, if that
  * is gone, whoever else can. */
 static void application_tidy(struct sim_client *client) {
     struct sim_checker *checker = &client->sim->checker;
+    if (sim_is_calm(client->sim)) {
+        application_open_queues(client);
+    }
     for (uint32_t i = 0; i < checker->count; i++) {
         struct sim_task *task = checker->tasks[i];
         if (!task->nowhere || task->finished || task->cancel_settled) {

@@ -185,6 +185,7 @@ static enum sim_outcome checker_outcome(wherry_err err) {
         {WHERRY_E_TIMEOUT, OUTCOME_TIMEOUT},
         {WHERRY_E_RESULTS_FULL, OUTCOME_RESULTS_FULL},
         {WHERRY_E_TOO_LARGE, OUTCOME_TOO_LARGE},
+        {WHERRY_E_CLOSED, OUTCOME_CLOSED},
         {WHERRY_E_STORE_FULL, OUTCOME_STORE_FULL},
         {WHERRY_E_UNCERTAIN, OUTCOME_UNCERTAIN},
         {WHERRY_E_NO_BROKER, OUTCOME_NO_BROKER},
@@ -201,7 +202,7 @@ static enum sim_outcome checker_outcome(wherry_err err) {
 bool checker_refuses(wherry_err err) {
     return err == WHERRY_E_FULL || err == WHERRY_E_TIMEOUT || err == WHERRY_E_RESULTS_FULL ||
            err == WHERRY_E_TOO_LARGE || err == WHERRY_E_STORE_FULL || err == WHERRY_E_LIMIT ||
-           err == WHERRY_E_DRAINING || err == WHERRY_E_INVALID;
+           err == WHERRY_E_DRAINING || err == WHERRY_E_INVALID || err == WHERRY_E_CLOSED;
 }
 
 /* A run-once task may be lost without ever having run: its start was recorded, its delivery was
@@ -285,6 +286,9 @@ void checker_finished(struct sim_checker *checker, struct sim_task *task, wherry
 }
 
 void checker_answered(struct sim_checker *checker, const struct sim_call *call) {
+    if (call->verb == WIRE_QUEUE_PAUSE) {
+        checker_pause_answered(checker, call);
+    }
     struct sim_task *task = checker_task_find(checker, call->id);
     if (call->verb != WIRE_TASK_CANCEL || task == NULL) {
         return;
@@ -302,6 +306,7 @@ void checker_answered(struct sim_checker *checker, const struct sim_call *call) 
 }
 
 void checker_client_died(struct sim_checker *checker, const struct sim_client *client) {
+    checker_pauses_unsure(checker, client);
     for (uint32_t i = 0; i < checker->count; i++) {
         struct sim_task *task = checker->tasks[i];
         if (task->client == client->index && task->client_life == client->life) {

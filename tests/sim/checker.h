@@ -12,6 +12,7 @@
  *   a task runs again only if a fault explains it        checker_started_run
  *   a run-once task runs at most once                    checker_started_run
  *   what ended or was cancelled is not handed out        checker_effect (DELIVER)
+ *   a paused queue hands nothing out                     checker_effect (DELIVER)
  *   nothing is accepted at or above a bound              checker_accepted, checker_after_step
  *   everything ends once faults stop                     checker_open_tasks */
 #ifndef SIM_CHECKER_H
@@ -60,6 +61,16 @@ struct sim_task {
     uint32_t deliveries;
 };
 
+/* What is known for certain of a queue's pauses. */
+struct sim_queue {
+    bool held;               /* paused out, and nobody has asked to resume it since */
+    bool calm;               /* resumed, and no pause can come any more */
+    uint32_t pauses_open;    /* on their way */
+    uint32_t resumes_open;   /* the same … */
+    int64_t unsure_until_us; /* … and until when those of dead clients may arrive */
+    uint64_t stamp;          /* grows with each resume, and with what forgets a pause */
+};
+
 enum { CHECKER_QUEUES = 8 };
 
 struct sim_checker {
@@ -71,6 +82,7 @@ struct sim_checker {
     uint32_t by_id_size;
     uint64_t items_max[2]; /* the highest bound that each queue ever had */
     uint64_t in_queue[2];  /* tasks counted */
+    struct sim_queue queues[2];
     int64_t explained_us;  /* the last time that something happened which may cause a second run */
     uint32_t faults_active;
     struct engine_queue_view queues_before[CHECKER_QUEUES]; /* the step */
@@ -96,6 +108,7 @@ void checker_cancel_asked(struct sim_checker *checker, struct sim_task *task);
 void checker_accepted(struct sim_checker *checker, struct sim_task *task);
 void checker_finished(struct sim_checker *checker, struct sim_task *task, wherry_err err,
                       struct span payload);
+void checker_pause_asked(struct sim_checker *checker, struct sim_call *call);
 void checker_answered(struct sim_checker *checker, const struct sim_call *call);
 void checker_client_died(struct sim_checker *checker, const struct sim_client *client);
 void checker_client_silent(struct sim_checker *checker, const struct sim_client *client);

@@ -6,6 +6,7 @@
 
 #include "broker/net/border.h"
 #include "common/check.h"
+#include "common/wire/body.h"
 #include "tests/sim/sim.h"
 
 #include <stdio.h>
@@ -263,13 +264,15 @@ static struct sim_call *client_call_free(struct sim_client *client) {
     return NULL;
 }
 
-static struct sim_call *client_call(struct sim_client *client, enum wire_verb verb,
-                                    const struct bytes *body, int64_t timeout_ms) {
+struct sim_call *sim_client_call(struct sim_client *client, enum wire_verb verb,
+                                 const struct bytes *body, int64_t timeout_ms) {
     struct sim_call *call = client_call_free(client);
     if (call == NULL) {
         return NULL;
     }
-    bytes_clear(&call->body);
+    struct bytes kept = call->body;
+    bytes_clear(&kept);
+    *call = (struct sim_call){.body = kept};
     call->open = true;
     call->answered = false;
     call->verb = verb;
@@ -296,7 +299,7 @@ struct sim_call *sim_client_ask(struct sim_client *client, enum wire_verb verb, 
     } else {
         bytes_append(&body, packed, sizeof packed);
     }
-    struct sim_call *call = client_call(client, verb, &body, timeout_ms);
+    struct sim_call *call = sim_client_call(client, verb, &body, timeout_ms);
     bytes_free(&body);
     if (call != NULL) {
         call->id = id;
@@ -307,25 +310,34 @@ struct sim_call *sim_client_ask(struct sim_client *client, enum wire_verb verb, 
     return call;
 }
 
-static void client_pack_u64(struct bytes *body, uint64_t value) {
-    uint8_t packed[9] = {0xcf};
-    for (int i = 0; i < 8; i++) {
-        packed[1 + i] = (uint8_t)(value >> (56 - 8 * i));
-    }
-    bytes_append(body, packed, sizeof packed);
-}
-
 struct sim_call *sim_client_set_queue(struct sim_client *client, const char *queue,
                                       uint64_t items_max, uint64_t bytes_max) {
     struct bytes body = BYTES_EMPTY;
-    uint8_t head[2] = {0x93, (uint8_t)(0xa0 | strlen(queue))};
-    bytes_append(&body, head, sizeof head);
-    bytes_append(&body, queue, strlen(queue));
-    client_pack_u64(&body, items_max);
-    client_pack_u64(&body, bytes_max);
-    struct sim_call *call = client_call(client, WIRE_QUEUE_SET, &body, 10000);
+    body_put_queue(&body, &(struct body_queue){span_of_text(queue), items_max, bytes_max});
+    struct sim_call *call = sim_client_call(client, WIRE_QUEUE_SET, &body, 10000);
     bytes_free(&body);
     if (call != NULL) {
+        sim_client_wake(client);
+    }
+    return call;
+}
+
+struct sim_call *sim_client_pause(struct sim_client *client, uint32_t queue, uint32_t pause,
+                                  uint32_t resume) {
+    struct bytes body = BYTES_EMPTY;
+    char name[8];
+    snprintf(name, sizeof name, "q%u", queue);
+    body_put_pause(&body, &(struct body_pause){span_of_text(name), pause, resume});
+    struct sim_call *call = sim_client_call(client, WIRE_QUEUE_PAUSE, &body, 5000);
+    bytes_free(&body);
+    if (call != NULL) {
+        call->queue = queue;
+        call->pause = pause;
+        call->resume = resume;
+        world_note(&client->sim->world, "c%u pauses %s: %u, resumes %u", client->index, name, pause,
+                   resume);
+        world_fault(&client->sim->world, FAULT_QUEUE_PAUSED);
+        checker_pause_asked(&client->sim->checker, call);
         sim_client_wake(client);
     }
     return call;

@@ -19,7 +19,12 @@ struct sim_call {
     uint32_t verb;
     struct task_id id; /* TASK_WAIT, TASK_CANCEL, WAITING */
     struct sim_client *client;
-    bool answered; /* scenarios read what came back */
+    uint32_t queue; /* QUEUE_PAUSE: q0, q1, … */
+    uint32_t pause; /* … and what was asked */
+    uint32_t resume;
+    uint64_t stamp; /* the checker's: 0: others were on their way */
+    bool calm;      /* asked when everything was calm */
+    bool answered;  /* scenarios read what came back */
     wherry_err err;
     struct bytes body;
 };
@@ -66,6 +71,11 @@ void sim_client_cancel(struct sim_client *client, struct sim_task *task);
 /* NULL: too many open calls. */
 struct sim_call *sim_client_ask(struct sim_client *client, enum wire_verb verb, struct task_id id,
                                 int64_t timeout_ms);
+/* Any question; NULL as above. It leaves at sim_client_wake(). */
+struct sim_call *sim_client_call(struct sim_client *client, enum wire_verb verb,
+                                 const struct bytes *body, int64_t timeout_ms);
+struct sim_call *sim_client_pause(struct sim_client *client, uint32_t queue, uint32_t pause,
+                                  uint32_t resume);
 struct sim_call *sim_client_set_queue(struct sim_client *client, const char *queue,
                                       uint64_t items_max, uint64_t bytes_max);
 

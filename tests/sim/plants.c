@@ -29,6 +29,7 @@ static const char *const plants_names[PLANT_COUNT] = {
     [PLANT_NO_FENCE] = "no-fence",
     [PLANT_NO_FLOOR] = "no-floor",
     [PLANT_CANCEL_UNSTORED] = "cancel-unstored",
+    [PLANT_PAUSE_UNSTORED] = "pause-unstored",
     [PLANT_ONCE_UNSTORED] = "once-unstored",
     [PLANT_LOST_WAKEUP] = "lost-wakeup",
     [PLANT_BOUND_OFF_BY_ONE] = "bound-off-by-one",

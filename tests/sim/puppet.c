@@ -5,6 +5,7 @@
 
 #include "common/bounds.h"
 #include "common/check.h"
+#include "common/wire/body.h"
 #include "tests/sim/scene.h"
 
 #include <stdlib.h>
@@ -146,20 +147,34 @@ void puppet_cancel(struct puppet *puppet, uint64_t number) {
     puppet_send(puppet, &out);
 }
 
-void puppet_call(struct puppet *puppet, uint64_t call, enum wire_verb verb, struct task_id id,
-                 int64_t timeout_ms) {
-    uint8_t body[3 + ID_WIRE_SIZE] = {0x91, 0xc4, ID_WIRE_SIZE};
-    task_id_to_wire(id, body + 3);
+/* Frees the body. */
+static void puppet_ask(struct puppet *puppet, uint64_t call, enum wire_verb verb,
+                       struct bytes *body, int64_t timeout_ms) {
     struct wire_call message = {.call = call,
                                 .verb = verb,
                                 .timeout_ms = timeout_ms,
                                 .thread = 1,
-                                .body = {body, sizeof body}};
+                                .body = bytes_span(body)};
     struct wire_out out;
     wire_out_init(&out);
     puppet->call_answered[call] = false;
     wire_put_call(&out, &message);
     puppet_send(puppet, &out);
+    bytes_free(body);
+}
+
+void puppet_call(struct puppet *puppet, uint64_t call, enum wire_verb verb, struct task_id id,
+                 int64_t timeout_ms) {
+    struct bytes body = BYTES_EMPTY;
+    body_put_id(&body, id);
+    puppet_ask(puppet, call, verb, &body, timeout_ms);
+}
+
+void puppet_pause(struct puppet *puppet, uint64_t call, const char *queue, uint32_t pause,
+                  uint32_t resume) {
+    struct bytes body = BYTES_EMPTY;
+    body_put_pause(&body, &(struct body_pause){span_of_text(queue), pause, resume});
+    puppet_ask(puppet, call, WIRE_QUEUE_PAUSE, &body, 1000);
 }
 
 struct task_id puppet_id(const struct puppet *puppet, const char *queue, uint64_t number) {

@@ -86,6 +86,8 @@ void puppet_ack(struct puppet *puppet, uint64_t acked, uint64_t first, uint64_t 
 void puppet_cancel(struct puppet *puppet, uint64_t number);
 void puppet_call(struct puppet *puppet, uint64_t call, enum wire_verb verb, struct task_id id,
                  int64_t timeout_ms);
+void puppet_pause(struct puppet *puppet, uint64_t call, const char *queue, uint32_t pause,
+                  uint32_t resume);
 struct task_id puppet_id(const struct puppet *puppet, const char *queue, uint64_t number);
 void puppet_plain(struct puppet *puppet, enum wire_type type); /* BEAT, GOODBYE, DRAIN */
 

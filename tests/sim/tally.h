@@ -37,7 +37,8 @@
     X(DISK_FULL, "disk full")                                                                      \
     X(CLOCK_JUMP, "wall clock jumped")                                                             \
     X(STRANGER, "stranger with a wrong version or secret")                                         \
-    X(ROUTE_NOTICED, "broker noticed a lost route")
+    X(ROUTE_NOTICED, "broker noticed a lost route")                                                \
+    X(QUEUE_PAUSED, "queue paused or resumed")
 
 enum sim_fault {
 #define X(name, text) FAULT_##name,
@@ -57,6 +58,7 @@ enum sim_fault {
     X(TIMEOUT, "refused TIMEOUT")                                                                  \
     X(RESULTS_FULL, "refused RESULTS_FULL")                                                        \
     X(TOO_LARGE, "refused TOO_LARGE")                                                              \
+    X(CLOSED, "refused CLOSED")                                                                    \
     X(STORE_FULL, "refused STORE_FULL")                                                            \
     X(UNCERTAIN, "answered UNCERTAIN")                                                             \
     X(NO_BROKER, "answered NO_BROKER")                                                             \

@@ -41,9 +41,86 @@ static void queues_are_listed_shown_and_bounded(void **state) {
     assert_int_equal(json_integer_value(json_object_get(queue, "items_max")), 9);
     assert_int_equal(json_integer_value(json_object_get(queue, "bytes_max")), 1 << 20);
     json_decref(queue);
+    queue = json_of(program_run(*state, 0, "wherry", "queue", "set", "night", "max=default", "-o",
+                                "json", "--broker", broker->endpoint, NULL));
+    assert_int_equal(json_integer_value(json_object_get(queue, "items_max")), 10000000);
+    assert_int_equal(json_integer_value(json_object_get(queue, "bytes_max")), 1 << 20);
+    json_decref(queue);
     struct program *made = program_run(*state, 0, "wherry", "queue", "set", "new", "max=3",
                                        "--broker", broker->endpoint, NULL);
     assert_says(program_stdout(made), "new");
+}
+
+static struct program *queue(struct sandbox *box, const struct broker *broker, int exit,
+                             const char *action, const char *flag) {
+    return program_run(box, exit, "wherry", "queue", action, "night", "--broker", broker->endpoint,
+                       "-o", "json", flag, NULL);
+}
+
+/* The queue as the action shows it. */
+static void assert_state(struct program *program, const char *wanted) {
+    json_t *json = json_of(program);
+    assert_string_equal(json_string_value(json_object_get(json, "state")), wanted);
+    json_decref(json);
+}
+
+static void queues_are_paused_and_resumed(void **state) {
+    struct broker *broker = house(*state);
+    assert_state(queue(*state, broker, 0, "pause", NULL), "paused");
+    char id[27];
+    struct program *submit = program_run(*state, 0, "wherry", "submit", "--queue", "night",
+                                         "--broker", broker->endpoint, "wherry.echo", "1", NULL);
+    memcpy(id, program_stdout(submit), 26);
+    id[26] = '\0';
+    struct program *late = program_run(*state, 4, "wherry", "result", "--timeout", "100ms",
+                                       "--broker", broker->endpoint, id, NULL);
+    assert_says(program_stderr(late), "queue night is paused");
+    struct program *pool =
+        program_run(*state, 0, "wherry", "pool", "night", "--broker", broker->endpoint, NULL);
+    assert_says(program_stdout(pool), "1 waiting, 0 running, paused");
+    struct http_answer metrics = http_get(*state, broker->http_port, "/metrics");
+    assert_true(metric_value(metrics.body, "wherry_queue_paused_out{queue=\"night\"}") == 1);
+    assert_true(metric_value(metrics.body, "wherry_queue_paused_in{queue=\"night\"}") == 0);
+    assert_state(queue(*state, broker, 0, "resume", NULL), "open");
+    program_run(*state, 0, "wherry", "result", "--broker", broker->endpoint, id, NULL);
+}
+
+static void a_submit_at_a_queue_that_takes_nothing_waits_or_fails_and_says_why(void **state) {
+    struct broker *broker = house(*state);
+    assert_state(queue(*state, broker, 0, "pause", "--in"), "paused in");
+    struct program *full =
+        program_run(*state, 6, "wherry", "submit", "--queue", "night", "--timeout", "0",
+                    "--broker", broker->endpoint, "wherry.echo", "1", NULL);
+    assert_says(program_stderr(full), "the queue is paused and takes nothing in");
+    const char *const arguments[] = {"submit",   "--wait",         "--queue",     "night",
+                                     "--broker", broker->endpoint, "wherry.echo", "2", NULL};
+    struct program *waits = program_start_with(*state, "wherry", arguments, NULL, NULL);
+    program_wait_line(waits, "waiting: its queue is paused and takes nothing in");
+    assert_state(queue(*state, broker, 0, "resume", "--in"), "open");
+    assert_int_equal(program_wait_exit(waits), 0);
+    assert_string_equal(program_stdout(waits), "2\n");
+    assert_state(queue(*state, broker, 0, "pause", "--refuse"), "refusing");
+    struct program *refused =
+        program_run(*state, 6, "wherry", "submit", "--queue", "night", "--broker",
+                    broker->endpoint, "wherry.echo", "1", NULL);
+    assert_says(program_stderr(refused), "refuses new work");
+}
+
+static void pausing_is_refused_where_it_makes_no_sense(void **state) {
+    struct broker *broker = house(*state);
+    const char *nowhere = sandbox_endpoint(*state, "nobody");
+    struct program *none = program_run(*state, 3, "wherry", "queue", "pause", "none", "--broker",
+                                       broker->endpoint, NULL);
+    assert_says(program_stderr(none), "no such queue");
+    /* Without asking anybody: */
+    program_run(*state, 2, "wherry", "queue", "pause", "a b", "--broker", nowhere, NULL);
+    program_run(*state, 2, "wherry", "queue", "ls", "--in", "--broker", nowhere, NULL);
+    program_run(*state, 2, "wherry", "queue", "resume", "x", "--refuse", "--broker", nowhere, NULL);
+    program_run(*state, 2, "wherry", "queue", "pause", "x", "--refuse", "--in", "--broker", nowhere,
+                NULL);
+    struct program *near =
+        program_run(*state, 2, "wherry", "queue", "pasue", "x", "--broker", nowhere, NULL);
+    assert_says(program_stderr(near), "did you mean pause?");
 }
 
 static void what_does_not_exist_or_fit_is_refused(void **state) {
@@ -53,7 +130,12 @@ static void what_does_not_exist_or_fit_is_refused(void **state) {
     program_run(*state, 3, "wherry", "worker", "show", "none", "--broker", at, NULL);
     program_run(*state, 2, "wherry", "queue", "set", "night", "--broker", at, NULL);
     program_run(*state, 2, "wherry", "queue", "set", "night", "max=", "--broker", at, NULL);
-    program_run(*state, 2, "wherry", "queue", "set", "night", "size=3", "--broker", at, NULL);
+    struct program *size =
+        program_run(*state, 2, "wherry", "queue", "set", "night", "size=3", "--broker", at, NULL);
+    assert_says(program_stderr(size), "size: there are max=N and bytes=SIZE");
+    struct program *twice = program_run(*state, 2, "wherry", "queue", "set", "night", "max=3",
+                                        "max=4", "--broker", at, NULL);
+    assert_says(program_stderr(twice), "max is said twice");
     program_run(*state, 2, "wherry", "queue", "set", "a b", "max=3", "--broker", at, NULL);
     program_run(*state, 2, "wherry", "queue", "ls", "night", "--broker", at, NULL);
     struct program *near = program_run(*state, 2, "wherry", "queue", "sho", "x", NULL);
@@ -103,6 +185,9 @@ int main(void) {
 #define SANDBOXED(test) cmocka_unit_test_setup_teardown(test, sandbox_setup, sandbox_teardown)
     const struct CMUnitTest tests[] = {
         SANDBOXED(queues_are_listed_shown_and_bounded),
+        SANDBOXED(queues_are_paused_and_resumed),
+        SANDBOXED(a_submit_at_a_queue_that_takes_nothing_waits_or_fails_and_says_why),
+        SANDBOXED(pausing_is_refused_where_it_makes_no_sense),
         SANDBOXED(what_does_not_exist_or_fit_is_refused),
         SANDBOXED(worker_hosts_of_all_pools_are_listed),
         SANDBOXED(running_tasks_are_listed_with_their_place),

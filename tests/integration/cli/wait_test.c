@@ -153,7 +153,7 @@ static void ids_come_from_stdin(void **state) {
     submit(*state, broker, "wherry.sleep", "600", running);
     wait_running(*state, broker, running);
     submit(*state, broker, "wherry.sleep", "600", queued);
-    int size = snprintf(text, sizeof text, "%s %s\n\n%s\n", running, queued, queued);
+    int size = snprintf(text, sizeof text, "%s %s\n\n%s\n", queued, queued, running);
     const char *input = sandbox_write(*state, "ids", text, (size_t)size);
     const char *const cancel[] = {"cancel", "--broker", broker->endpoint, "-", NULL};
     struct program *program = program_start_with(*state, "wherry", cancel, NULL, input);

@@ -81,6 +81,9 @@
     X(cancel_is_stored_before_acknowledged, DURABLE, 0, 0, 0, NULL) \
     X(once_task_never_runs_twice, DURABLE, 1, 2, 1, NULL) \
     X(start_of_a_once_task_is_stored_before_its_delivery, DURABLE, 1, 2, 1, NULL) \
+    /* 4.3 what was asked of a queue: queues.c */ \
+    X(paused_queue_stays_paused_over_a_restart, DURABLE, 0, 0, 0, NULL) \
+    X(delivery_that_has_not_begun_is_taken_back_when_its_queue_is_paused, DURABLE, 0, 0, 0, NULL) \
     /* 6 bounds: bounds.c */ \
     X(submit_before_get_never_waits_for_itself, DURABLE, 0, 0, 0, shape_few_result_bytes) \
     X(returned_task_above_bound_is_taken_and_putters_wait, DURABLE, 0, 0, 0, shape_one_a_queue) \

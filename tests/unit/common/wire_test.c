@@ -271,6 +271,12 @@ static void bodies_of_calls_come_back(void **state) {
     assert_int_equal(body_get_queue(bytes_span(&bytes), &queue), WHERRY_OK);
     assert_true(queue.items_max == 7 && queue.bytes_max == 8);
     assert_int_equal(body_get_id(bytes_span(&bytes), &got_id), WHERRY_E_PROTOCOL);
+    bytes_clear(&bytes);
+    struct body_pause pause;
+    body_put_pause(&bytes, &(struct body_pause){SPAN("q"), WIRE_PAUSE_OUT, WIRE_PAUSE_IN});
+    assert_int_equal(body_get_pause(bytes_span(&bytes), &pause), WHERRY_OK);
+    assert_span(pause.name, "q");
+    assert_true(pause.pause == WIRE_PAUSE_OUT && pause.resume == WIRE_PAUSE_IN);
     bytes_free(&bytes);
 }
 

@@ -158,6 +158,10 @@ static void walk_body(struct walk *walk, struct span body) {
     if (body_get_queue(body, &queue) == WHERRY_OK) {
         see(walk, queue.name);
     }
+    struct body_pause pause = {0};
+    if (body_get_pause(body, &pause) == WHERRY_OK) {
+        see(walk, pause.name);
+    }
     if (body_get_outcome(body, &outcome) == WHERRY_OK) {
         see(walk, outcome.payload);
     }

@@ -102,6 +102,7 @@ void bench_gate(struct bench *bench, route_id host, uint32_t place, uint32_t gen
 void bench_death(struct bench *bench, route_id host, const struct event_death *death);
 void bench_call(struct bench *bench, route_id route, uint32_t verb, uint64_t call,
                 struct task_id id, int64_t timeout_ms);
+void bench_ask(struct bench *bench, route_id route, const struct event_call *call); /* any call */
 void bench_plain(struct bench *bench, route_id route, enum event_kind kind);
 
 struct task_id bench_id(uint64_t session, uint64_t number); /* of a task of queue "default" */

@@ -197,12 +197,17 @@ void bench_death(struct bench *bench, route_id host, const struct event_death *d
 
 void bench_call(struct bench *bench, route_id route, uint32_t verb, uint64_t call,
                 struct task_id id, int64_t timeout_ms) {
+    bench_ask(bench, route,
+              &(struct event_call){.call = call,
+                                   .verb = verb,
+                                   .timeout_ms = timeout_ms,
+                                   .id = id,
+                                   .name = span_of_text("default")});
+}
+
+void bench_ask(struct bench *bench, route_id route, const struct event_call *call) {
     struct event event = {.kind = EVENT_CALL, .route = route};
-    event.call = (struct event_call){.call = call,
-                                     .verb = verb,
-                                     .timeout_ms = timeout_ms,
-                                     .id = id,
-                                     .name = span_of_text("default")};
+    event.call = *call;
     bench_step(bench, &event);
     bench_tick(bench);
 }

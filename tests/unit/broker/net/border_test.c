@@ -253,6 +253,21 @@ static void queue_set_is_read(void **state) {
     assert_int_equal(fixture->event.call.bytes_max, 256);
 }
 
+static void queue_pause_is_read(void **state) {
+    struct fixture *fixture = *state;
+    static const uint8_t body[] = {0x93, 0xa1, 'q', 0x01, 0x06};
+    struct wire_call call = {.call = 1, .verb = WIRE_QUEUE_PAUSE, .body = {body, sizeof body}};
+    wire_put_call(&fixture->out, &call);
+    assert_int_equal(decode_out(fixture), WHERRY_OK);
+    assert_true(span_equal(fixture->event.call.name, span_of_text("q")));
+    assert_int_equal(fixture->event.call.pause, WIRE_PAUSE_OUT);
+    assert_int_equal(fixture->event.call.resume, WIRE_PAUSE_IN | WIRE_PAUSE_REFUSE);
+    call.body.size--;
+    wire_out_clear(&fixture->out);
+    wire_put_call(&fixture->out, &call);
+    assert_int_equal(decode_out(fixture), WHERRY_E_PROTOCOL); /* no list at all */
+}
+
 /* ---- out ------------------------------------------------------------------------------------- */
 
 static void send_checked(void *context, route_id route, struct wire_out *out) {
@@ -431,6 +446,7 @@ int main(void) {
         BORDER_TEST(a_host_hello_keeps_each_place_with_its_attempts),
         BORDER_TEST(a_call_with_a_bad_body_becomes_an_unknown_verb),
         BORDER_TEST(queue_set_is_read),
+        BORDER_TEST(queue_pause_is_read),
         BORDER_TEST(results_in_many_batches_arrive_each_once_in_order),
         BORDER_TEST(deliveries_of_large_payloads_go_as_frames_and_outlive_their_handles),
         BORDER_TEST(the_outcome_of_a_task_answers_a_call),
