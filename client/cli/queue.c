@@ -152,8 +152,8 @@ static int queue_run(const struct flags *flags) {
 
 const struct verb verb_queue = {
     .program = {.name = "wherry queue",
-                .synopsis = "[FLAG…] ls | show NAME | set NAME max=N,bytes=SIZE |\n"
-                            "                    pause NAME | resume NAME",
+                .synopsis = "[FLAG…] ls | show NAME | set NAME max=N,bytes=SIZE | pause NAME | "
+                            "resume NAME",
                 .summary =
                     "List the queues, show one, set its bounds, pause it or resume it.\n"
                     "set makes the queue if need be; \"default\" takes a bound back.\n"
