@@ -213,8 +213,9 @@ tokens() { grep "$1" "$place/broker.log" | grep -Eo 'token=[0-9.]+' | sort -u; }
 tokens 'lease lost.*"two"' >"$place/leases"
 tokens 'stale result refused' >"$place/stale"
 [ -z "$(comm -13 "$place/leases" "$place/stale")" ] || fail "a result of another host was refused"
-[ "$(stale_metric)" -eq "$(grep -c 'stale result refused' "$place/broker.log")" ] ||
-    fail "the metrics do not tell what the log tells"
+# (The log leaves out lines that repeat too fast; the metric counts all.)
+[ "$(stale_metric)" -ge "$(grep -c 'stale result refused' "$place/broker.log")" ] ||
+    fail "the metrics tell less than the log"
 [ "$(total lost)$(total failed)$(total cancelled)" = 000 ] || fail "tasks failed or were lost"
 printf 'leases that host two lost: %d; late results refused: %d\n' \
     "$(wc -l <"$place/leases")" "$(wc -l <"$place/stale")"
