@@ -13,6 +13,7 @@ struct sandbox {
     int64_t deadline_us;
     struct program *programs[SANDBOX_PROGRAMS_MAX];
     size_t program_count;
+    size_t programs_made; /* forgotten ones as well: they number the files */
     void *texts[SANDBOX_TEXTS_MAX]; /* freed at the end: paths, brokers, file contents */
     size_t text_count;
     char *http_body;

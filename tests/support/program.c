@@ -76,10 +76,9 @@ static struct program *program_create(struct sandbox *box, const char *name) {
     }
     const char *base = strrchr(name, '/') != NULL ? strrchr(name, '/') + 1 : name;
     snprintf(program->name, sizeof program->name, "%s", base);
-    snprintf(program->out_path, sizeof program->out_path, "%.40s/%zu.out", box->folder,
-             box->program_count);
-    snprintf(program->err_path, sizeof program->err_path, "%.40s/%zu.err", box->folder,
-             box->program_count);
+    size_t number = box->programs_made++;
+    snprintf(program->out_path, sizeof program->out_path, "%.40s/%zu.out", box->folder, number);
+    snprintf(program->err_path, sizeof program->err_path, "%.40s/%zu.err", box->folder, number);
     program->box = box;
     return program;
 }
@@ -205,4 +204,22 @@ void program_kill(struct program *program) {
 int program_stop(struct program *program) {
     program_signal(program, SIGTERM);
     return program_wait_exit(program);
+}
+
+void program_forget(struct program *program) {
+    struct sandbox *box = program->box;
+    if (program_running(program)) {
+        sandbox_fail(box, "%s still runs: it cannot be forgotten", program->name);
+    }
+    for (size_t i = 0; i < box->program_count; i++) {
+        if (box->programs[i] == program) {
+            memmove(&box->programs[i], &box->programs[i + 1],
+                    (box->program_count - i - 1) * sizeof box->programs[0]);
+            box->program_count--;
+            break;
+        }
+    }
+    unlink(program->out_path);
+    unlink(program->err_path);
+    free(program);
 }

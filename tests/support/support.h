@@ -101,6 +101,9 @@ void program_signal(struct program *program, int signal_number);
 void program_kill(struct program *program);
 /* SIGTERM and wait: as program_wait_exit. */
 int program_stop(struct program *program);
+/* For tests that start more than SANDBOX_PROGRAMS_MAX: gives the place of an ended program back,
+ * with what it wrote. */
+void program_forget(struct program *program);
 
 /* Runs it to its end and checks the exit code; what it wrote stays readable. */
 struct program *program_run(struct sandbox *box, int expected_exit, const char *name, ...)
