@@ -31,6 +31,7 @@ struct task {
     char id[NAME_SIZE];
     char mode; /* 0: a run was seen, but no submit */
     char client[NAME_SIZE];
+    uint64_t submitted; /* line numbers */
     uint64_t accepted;
     uint64_t told; /* its first outcome */
     int err;
@@ -200,6 +201,7 @@ bool checker_read(struct checker *checker, const char *line) {
     if (words == 4 && strcmp(word[0], "submit") == 0) {
         struct task *task = task_find(checker, word[1]);
         task->mode = word[2][0];
+        task->submitted = checker->lines;
         snprintf(task->client, sizeof task->client, "%s", word[3]);
     } else if (words == 2 && strcmp(word[0], "accepted") == 0) {
         task_find(checker, word[1])->accepted = checker->lines;
@@ -311,6 +313,25 @@ static uint64_t killed_runs(const struct checker *checker, const struct task *ta
     return count;
 }
 
+/* A process may die when it has begun a task and before the function has written so: what counts is
+ * that enough died while the task was there, and that none of its runs lived on. */
+static void judge_worker_lost(struct checker *checker, const struct task *task) {
+    uint64_t deaths = 0;
+    for (size_t i = 0; i < checker->kill_count; i++) {
+        const struct kill *kill = &checker->kills[i];
+        deaths += kill->line > task->submitted && kill->line < task->told &&
+                  (strcmp(kill->role, "child") == 0 || strcmp(kill->role, "house") == 0);
+    }
+    if (deaths < (task->mode == 'o' ? 1 : CRASHES)) {
+        wrong(checker, task, "unjust: WORKER_LOST after %" PRIu64 " deaths", deaths);
+    }
+    for (const struct run *run = task->runs; run != NULL; run = run->next) {
+        if (run_killer(checker, run, task->told) == NULL) {
+            wrong(checker, task, "unjust: WORKER_LOST, but run %s was not killed", run->token);
+        }
+    }
+}
+
 /* A task that may run once only and was perhaps handed out when somebody died: nobody can say
  * whether it began. If it did, in a process that lives, its result must have come. */
 static void judge_lost(struct checker *checker, const struct task *task) {
@@ -330,10 +351,7 @@ static void judge_outcome(struct checker *checker, const struct task *task) {
         }
         return;
     case WHERRY_E_WORKER_LOST:
-        if (killed_runs(checker, task) < (task->mode == 'o' ? 1 : CRASHES)) {
-            wrong(checker, task, "unjust: WORKER_LOST after %" PRIu64 " killed runs",
-                  killed_runs(checker, task));
-        }
+        judge_worker_lost(checker, task);
         break;
     case WHERRY_E_LOST:
         judge_lost(checker, task);

@@ -12,9 +12,9 @@
  *   once        a second run of a task that may run once only
  *   after       a run that begins after its task's outcome was told, or after it was acknowledged
  *               as cancelled while it waited
- *   unjust      WORKER_LOST without three killed runs (may run once: one), LOST
- *               without a kill or of a run that nobody killed, CANCELLED without a cancel, or an
- *               outcome that nothing here can bring about
+ *   unjust      WORKER_LOST without three deaths of processes (may run once: one), or of a run
+ *               that lived; LOST without a kill, or of a run that lived; CANCELLED without a
+ *               cancel; an outcome that nothing here can bring about
  *
  * It counts what it saw, so that a journal in which nothing happened does not pass for a good one.
  */

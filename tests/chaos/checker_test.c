@@ -120,6 +120,9 @@ static void failures_need_a_cause(void **state) {
     (void)state;
     EXPECT("unjust: WORKER_LOST after 1", SUBMIT, "begin T 1.1 77 h1", "killed child 77",
            "result T 16 -");
+    EXPECT("unjust: WORKER_LOST, but run 1.1", "submit T o c1", "accepted T", "begin T 1.1 77 h1",
+           "killed child 78", "result T 16 -");
+    EXPECT(NULL, "submit T o c1", "accepted T", "killed child 78", "result T 16 -");
     EXPECT("unjust: LOST", SUBMIT, "begin T 1.1 77 h1", "killed child 77", "result T 17 -");
     EXPECT("unjust: LOST", "submit T o c1", "accepted T", "result T 17 -");
     EXPECT("unjust: LOST, but run 1.1", "submit T o c1", "accepted T", RUN("1.1"),

@@ -7,7 +7,7 @@
  *
  *     MS submit ID MODE CLIENT    MODE: n plain, k keep, o keep and may run once only
  *     MS accepted ID              the library said so: it may not be lost any more
- *     MS result ID ERR VALUE      the outcome as told; VALUE: the token of the run that made it, or -
+ *     MS result ID ERR VALUE      the outcome as told; VALUE: the token of its run, or -
  *     MS cancelled ID WAS         acknowledged; WAS 1: it waited and never runs
  *     MS begin ID TOKEN PID HOUSE a function begins
  *     MS end ID TOKEN             it has done everything but return
