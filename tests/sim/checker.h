@@ -108,6 +108,8 @@ void checker_cancel_asked(struct sim_checker *checker, struct sim_task *task);
 void checker_accepted(struct sim_checker *checker, struct sim_task *task);
 void checker_finished(struct sim_checker *checker, struct sim_task *task, wherry_err err,
                       struct span payload);
+/* Every queue was resumed for good: what is orphaned in one must not stay. */
+bool checker_queues_calm(const struct sim_checker *checker);
 void checker_pause_asked(struct sim_checker *checker, struct sim_call *call);
 void checker_answered(struct sim_checker *checker, const struct sim_call *call);
 void checker_client_died(struct sim_checker *checker, const struct sim_client *client);

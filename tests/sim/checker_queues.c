@@ -8,6 +8,14 @@
 
 enum { CHECKER_LATE_US = 20 * 1000 * 1000 }; /* nothing arrives later than that */
 
+bool checker_queues_calm(const struct sim_checker *checker) {
+    bool calm = true;
+    for (uint32_t i = 0; i < checker->sim->config.queues; i++) {
+        calm = calm && checker->queues[i].calm;
+    }
+    return calm;
+}
+
 void checker_pause_asked(struct sim_checker *checker, struct sim_call *call) {
     struct sim_queue *queue = &checker->queues[call->queue];
     if ((call->resume & WIRE_PAUSE_OUT) != 0) {

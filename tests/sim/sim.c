@@ -192,7 +192,7 @@ static void sim_settle(struct sim *sim) {
     uint64_t steps = 0;
     while (sim_step(sim)) {
         if (++steps % SIM_LOOK_EVERY == 0 && sim_is_calm(sim) &&
-            checker_open_tasks(&sim->checker, &open) == 0) {
+            checker_queues_calm(&sim->checker) && checker_open_tasks(&sim->checker, &open) == 0) {
             return;
         }
         if (sim->world.now_us > until_us || steps > SIM_QUIET_STEPS_MAX) {
