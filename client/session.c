@@ -88,7 +88,9 @@ void session_close(struct session *session, int64_t now_us) {
 /* ---- submitting ----------------------------------------------------------------------------- */
 
 static bool session_room(const struct session *session, const struct session_stream *stream) {
-    bool window = stream == NULL || stream->next - 1 - stream->acked < BOUND_WINDOW;
+    bool window = stream == NULL || (stream->next - 1 - stream->acked < BOUND_WINDOW &&
+                                     stream->parked < SESSION_PARKED &&
+                                     stream->parked_bytes < SESSION_PARKED_BYTES);
     return window && session->waiting_bytes < SESSION_WAITING_BYTES;
 }
 

@@ -5,9 +5,12 @@
  * call; the simulation runs it as it is.
  *
  *     submit ──> [open batch] ──> sealed ──> in flight (≤ 4) ──> answered ──> all finished: freed
- *                                   ^                                |
+ *                                   ^            └──> parked ──┘    |
  *                                   └── after a reconnect: resent unchanged, or, to a broker that
  *                                       kept nothing, with new numbers naming the old ids
+ *
+ * A batch whose unanswered tasks all wait at full queues, as the broker says, is *parked*: it
+ * does not count as in flight, or four such batches would hold up everything else.
  *
  * Each task has a record in a chunk of 1,024, found by (slot, number). A record lives until its
  * task is finished; the batch with its arguments lives until all its tasks are (with a broker that
@@ -33,6 +36,8 @@ enum {
     SESSION_IN_FLIGHT = 4,           /* unanswered batches of one lane, then the open one grows */
     SESSION_SEALED_IN_FLIGHT = 64,   /* when alternating lanes seal small ones */
     SESSION_WAITING_BYTES = 1 << 20, /* unsent bytes: above it submit says BUSY */
+    SESSION_PARKED = 4096,           /* tasks of one slot that wait at full queues, */
+    SESSION_PARKED_BYTES = 4 << 20,  /* or their bytes: the same, for that slot alone */
     SESSION_ACK_RESULTS = 512,       /* results received are acknowledged at this count, */
     SESSION_ACK_BYTES = 64 * 1024,   /* these bytes, */
     SESSION_ACK_US = 10000,          /* or this long after the first */

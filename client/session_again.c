@@ -74,7 +74,8 @@ static bool session_retry_stream(struct session *session, struct session_stream 
         struct session_record *record = session_record_find(stream, number);
         /* A waiting batch goes out whole in any case. */
         if (record == NULL || record->batch == NULL ||
-            record->batch->state != SESSION_BATCH_FLYING) {
+            (record->batch->state != SESSION_BATCH_FLYING &&
+             record->batch->state != SESSION_BATCH_PARKED)) {
             if (record != NULL) {
                 record->flags &= (uint8_t)~SESSION_RETRY_ASKED;
             }

@@ -30,6 +30,7 @@ struct audit {
     uint64_t alive;
     uint64_t unanswered;
     uint64_t needed;
+    uint64_t parked;
 };
 
 static void audit_chunk(const struct session *session, const struct session_stream *stream,
@@ -53,6 +54,8 @@ static void audit_chunk(const struct session *session, const struct session_stre
             audit->needed++;
         }
         audit->unanswered += record->state < SESSION_TASK_ACCEPTED ? 1 : 0;
+        audit->parked += (record->flags & SESSION_TASK_PARKED) != 0 ? 1 : 0;
+        CHECK((record->flags & SESSION_TASK_PARKED) == 0 || record->state == SESSION_TASK_SENT);
     }
     CHECK(alive == chunk->alive);
     CHECK(alive > 0 || (stream->next - 1) / SESSION_CHUNK == stream->first_chunk + index);
@@ -63,15 +66,20 @@ static void audit_chunk(const struct session *session, const struct session_stre
 static void audit_batches(const struct session *session, const struct audit *audit) {
     uint64_t unanswered = 0;
     uint64_t needed = 0;
+    uint64_t parked = 0;
     uint32_t flying = 0;
     size_t waiting_bytes = 0;
     const struct session_batch *first_waiting = NULL;
     for (const struct session_batch *at = session->batches; at != NULL; at = at->following) {
         unanswered += at->unanswered;
         needed += at->needed;
+        parked += at->parked;
         CHECK(at->holds >= 1);
         CHECK((at->state == SESSION_BATCH_OPEN) == (at == session->open));
         CHECK(at->state != SESSION_BATCH_KEPT || at->unanswered == 0);
+        CHECK(at->state != SESSION_BATCH_PARKED || at->unanswered > 0);
+        CHECK((at->state == SESSION_BATCH_PARKED) ==
+              (at->unanswered > 0 && at->parked == at->unanswered));
         CHECK(at == session->open || at->needed > 0);
         flying += at->state == SESSION_BATCH_FLYING ? 1 : 0;
         bool waiting = at->state == SESSION_BATCH_WAITING;
@@ -83,6 +91,18 @@ static void audit_batches(const struct session *session, const struct audit *aud
     CHECK(first_waiting == session->send_at);
     CHECK(unanswered == audit->unanswered && unanswered == session->unanswered);
     CHECK(needed == audit->needed);
+    CHECK(parked == audit->parked);
+}
+
+static void audit_parked(const struct session *session) {
+    uint64_t bytes = 0;
+    for (const struct session_batch *at = session->batches; at != NULL; at = at->following) {
+        bytes += at->state == SESSION_BATCH_PARKED ? at->size : 0;
+    }
+    for (const struct session_stream *at = session->streams; at != NULL; at = at->following) {
+        bytes -= at->parked_bytes;
+    }
+    CHECK(bytes == 0);
 }
 
 static void audit_calls(const struct session *session) {
@@ -114,5 +134,6 @@ void session_audit(const struct session *session) {
     }
     CHECK(audit.alive == session->alive);
     audit_batches(session, &audit);
+    audit_parked(session);
     audit_calls(session);
 }

@@ -75,11 +75,6 @@ static void session_batch_spare(struct session *session, struct session_batch *b
     session->spare_count++;
 }
 
-static void session_batch_land(struct session *session, const struct session_batch *batch) {
-    session->in_flight--;
-    session->in_flight_bytes -= batch->size;
-}
-
 static void session_send_at_next(struct session *session) {
     while (session->send_at != NULL && session->send_at->state != SESSION_BATCH_WAITING) {
         session->send_at = session->send_at->following;
@@ -115,13 +110,27 @@ static void session_batch_unlink(struct session *session, struct session_batch *
     session->unanswered -= batch->unanswered;
 }
 
-static void session_batch_drop(struct session *session, struct session_batch *batch) {
-    if (batch->state == SESSION_BATCH_FLYING) {
-        session_batch_land(session, batch);
-    }
-    if (batch->state == SESSION_BATCH_WAITING || batch->state == SESSION_BATCH_OPEN) {
+/* Out of its state. */
+static void session_batch_leave(struct session *session, struct session_batch *batch) {
+    switch (batch->state) {
+    case SESSION_BATCH_FLYING:
+        session->in_flight--;
+        session->in_flight_bytes -= batch->size;
+        return;
+    case SESSION_BATCH_OPEN:
+    case SESSION_BATCH_WAITING:
         session->waiting_bytes -= batch->size;
+        return;
+    case SESSION_BATCH_PARKED:
+        session->by_slot[batch->slot]->parked_bytes -= batch->size;
+        return;
+    case SESSION_BATCH_KEPT:
+        return;
     }
+}
+
+static void session_batch_drop(struct session *session, struct session_batch *batch) {
+    session_batch_leave(session, batch);
     session_batch_unlink(session, batch);
     if (atomic_fetch_sub(&batch->holds, 1) == 1) {
         session_batch_spare(session, batch);
@@ -135,20 +144,23 @@ void session_batch_release(struct session *session, struct session_batch *batch)
     }
 }
 
+void session_batch_settle(struct session *session, struct session_batch *batch) {
+    if (batch->unanswered > batch->parked || batch == session->open) {
+        return;
+    }
+    session_batch_leave(session, batch); /* WAITING: answered before it could be sent again */
+    batch->state = SESSION_BATCH_KEPT;
+    if (batch->unanswered > 0) {
+        batch->state = SESSION_BATCH_PARKED;
+        session->by_slot[batch->slot]->parked_bytes += batch->size;
+    }
+    session_send_at_next(session);
+}
+
 void session_batch_answered(struct session *session, struct session_batch *batch) {
     batch->unanswered--;
     session->unanswered--;
-    if (batch->unanswered > 0 || batch == session->open) {
-        return;
-    }
-    if (batch->state == SESSION_BATCH_FLYING) {
-        session_batch_land(session, batch);
-    }
-    if (batch->state == SESSION_BATCH_WAITING) { /* answered before it could be sent again */
-        session->waiting_bytes -= batch->size;
-    }
-    batch->state = SESSION_BATCH_KEPT;
-    session_send_at_next(session);
+    session_batch_settle(session, batch);
 }
 
 void session_batches_clear(struct session *session) {
@@ -353,13 +365,25 @@ void session_batch_send(struct session *session, struct wire_out *out, struct wi
     session->in_flight_bytes += batch->size;
 }
 
+/* Whoever waited will be told anew that he waits. */
+static void session_batch_rewind(struct session *session, struct session_batch *batch) {
+    struct session_stream *stream = session->by_slot[batch->slot];
+    for (uint32_t i = 0; i < batch->count && batch->parked > 0; i++) {
+        struct session_record *record = session_record_find(stream, batch->first + i);
+        if (record != NULL) {
+            session_record_unpark(stream, record);
+        }
+    }
+    session_batch_leave(session, batch);
+    batch->state = SESSION_BATCH_WAITING;
+    session->waiting_bytes += batch->size;
+}
+
 void session_batches_rewind(struct session *session) {
     session->send_at = NULL;
     for (struct session_batch *at = session->batches; at != NULL; at = at->following) {
-        if (at->state == SESSION_BATCH_FLYING) {
-            session_batch_land(session, at);
-            at->state = SESSION_BATCH_WAITING;
-            session->waiting_bytes += at->size;
+        if (at->state == SESSION_BATCH_FLYING || at->state == SESSION_BATCH_PARKED) {
+            session_batch_rewind(session, at);
         }
         if (at->state == SESSION_BATCH_WAITING && session->send_at == NULL) {
             session->send_at = at;

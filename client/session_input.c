@@ -156,19 +156,31 @@ static void input_accept(struct session *session, struct session_stream *stream,
     }
 }
 
-static bool input_accepted(struct session *session, const struct wire_message *message) {
-    struct wire_accepted accepted;
-    if (wire_get_accepted(message, &accepted) != WHERRY_OK || accepted.slot >= ID_SLOTS) {
+static void input_park(struct session *session, struct session_stream *stream, uint64_t number) {
+    struct session_record *record = input_record(stream, number);
+    if (record != NULL && record->state != SESSION_TASK_ACCEPTED &&
+        !session_record_unsent(record)) {
+        session_record_park(session, stream, record);
+    }
+}
+
+/* ACCEPTED or PARKED: `take` is called with each number. */
+static bool input_numbers(struct session *session, const struct wire_message *message,
+                          enum wire_type type,
+                          void (*take)(struct session *session, struct session_stream *stream,
+                                       uint64_t number)) {
+    struct wire_numbers numbers;
+    if (wire_get_numbers(message, type, &numbers) != WHERRY_OK || numbers.slot >= ID_SLOTS) {
         return false;
     }
-    struct session_stream *stream = session->by_slot[accepted.slot];
+    struct session_stream *stream = session->by_slot[numbers.slot];
     struct wire_run run;
-    while (stream != NULL && wire_next_run(&accepted.runs, &run)) {
+    while (stream != NULL && wire_next_run(&numbers.runs, &run)) {
         uint64_t end = run.first + run.count < stream->next ? run.first + run.count : stream->next;
         /* Everything up to `acked` was answered before. */
         uint64_t number = run.first > stream->acked ? run.first : stream->acked + 1;
         for (; number < end; number++) {
-            input_accept(session, stream, number);
+            take(session, stream, number);
         }
     }
     return stream != NULL;
@@ -259,7 +271,9 @@ static bool input_known(struct session *session, enum wire_type type,
     case WIRE_BEAT_OK:
         return true;
     case WIRE_ACCEPTED:
-        return session->connected && input_accepted(session, message);
+        return session->connected && input_numbers(session, message, type, input_accept);
+    case WIRE_PARKED:
+        return session->connected && input_numbers(session, message, type, input_park);
     case WIRE_ANSWERED:
         return session->connected && input_answered(session, message);
     case WIRE_RESULT:

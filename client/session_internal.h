@@ -44,6 +44,7 @@ enum { /* flags of a record */
        SESSION_ACCEPTED_ONCE = 4, /* by this broker or one before */
        SESSION_ACCEPT_WANTED = 8, /* its owner wants to be told */
        SESSION_PERHAPS_IN = 16,   /* sent to a broker that is gone, which never answered */
+       SESSION_TASK_PARKED = 32,  /* it waits at a full queue, says the broker */
 };
 
 struct session_record {
@@ -69,6 +70,8 @@ struct session_stream {
     uint64_t next;  /* the next number */
     uint64_t acked; /* all up to here are answered */
     uint64_t acked_told;
+    uint32_t parked;     /* tasks that wait at full queues */
+    size_t parked_bytes; /* of parked batches */
     uint64_t first_chunk;          /* chunks[0] holds numbers first_chunk * 1,024 + 1 … */
     struct session_chunk **chunks; /* NULL: all gone */
     size_t chunk_count;
@@ -87,6 +90,7 @@ enum session_batch_state {
     SESSION_BATCH_OPEN,
     SESSION_BATCH_WAITING, /* sealed, to be sent (again) */
     SESSION_BATCH_FLYING,  /* sent, some task unanswered */
+    SESSION_BATCH_PARKED,  /* sent, and all that is unanswered waits at a full queue */
     SESSION_BATCH_KEPT,    /* answered; arguments kept */
 };
 
@@ -100,6 +104,7 @@ struct session_batch {
     size_t size; /* bytes, frames included */
     uint32_t count;
     uint32_t unanswered;
+    uint32_t parked; /* of them */
     uint32_t needed; /* tasks whose arguments may have to be sent again */
     uint64_t first;  /* numbers first … first + count - 1 */
     struct wire_options options;
@@ -229,6 +234,10 @@ void session_record_drop(struct session *session, struct session_stream *stream,
                          struct session_record *record);
 void session_record_answered(struct session *session, struct session_stream *stream,
                              struct session_record *record);
+/* It waits at a full queue, or does so no more. */
+void session_record_park(struct session *session, struct session_stream *stream,
+                         struct session_record *record);
+void session_record_unpark(struct session_stream *stream, struct session_record *record);
 void session_record_finish(struct session *session, struct session_stream *stream, uint64_t number,
                            struct session_record *record, const struct session_outcome *outcome);
 /* Puts the number on the list and sets the flag; no-ops when it is set. */
@@ -253,6 +262,8 @@ void session_batch_seal(struct session *session);
 /* One task less. */
 void session_batch_release(struct session *session, struct session_batch *batch);
 void session_batch_answered(struct session *session, struct session_batch *batch); /* one more */
+/* Its counts have changed: it may have landed. */
+void session_batch_settle(struct session *session, struct session_batch *batch);
 void session_batches_clear(struct session *session);
 void session_spares_free(struct session *session);
 void session_batch_unkeep(struct session_batch *batch); /* our hold on a batch out of the list */

@@ -140,12 +140,31 @@ static void session_acked_advance(struct session *session, struct session_stream
     }
 }
 
+void session_record_park(struct session *session, struct session_stream *stream,
+                         struct session_record *record) {
+    if ((record->flags & SESSION_TASK_PARKED) == 0) {
+        record->flags |= SESSION_TASK_PARKED;
+        record->batch->parked++;
+        stream->parked++;
+        session_batch_settle(session, record->batch);
+    }
+}
+
+void session_record_unpark(struct session_stream *stream, struct session_record *record) {
+    if ((record->flags & SESSION_TASK_PARKED) != 0) {
+        record->flags &= (uint8_t)~SESSION_TASK_PARKED;
+        record->batch->parked--;
+        stream->parked--;
+    }
+}
+
 void session_record_answered(struct session *session, struct session_stream *stream,
                              struct session_record *record) {
     if (record->state >= SESSION_TASK_ACCEPTED) {
         return;
     }
     struct session_batch *batch = record->batch;
+    session_record_unpark(stream, record);
     record->state = SESSION_TASK_ACCEPTED;
     session_batch_answered(session, batch);
     if (session->keeps) {

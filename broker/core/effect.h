@@ -22,6 +22,7 @@ enum effect_kind {
     EFFECT_REFUSED,
     EFFECT_BEAT_OK,
     EFFECT_ACCEPTED,
+    EFFECT_PARKED,
     EFFECT_ANSWERED,
     EFFECT_RESULT,
     EFFECT_ANSWER,
@@ -80,7 +81,7 @@ struct effect {
             uint16_t slot;
             const struct wire_run *runs;
             uint32_t run_count;
-        } accepted;
+        } numbers; /* ACCEPTED, PARKED */
         struct {
             uint16_t slot;
             uint64_t number;

@@ -44,9 +44,9 @@ static void submit_tell_by(struct engine *engine, uint32_t index, struct effects
     stream->pending.count = 0;
     struct effect *effect =
         effects_add(sink, EFFECT_ACCEPTED, session_at(engine, stream->session)->route);
-    effect->accepted.slot = stream->slot;
-    effect->accepted.runs = runs;
-    effect->accepted.run_count = count;
+    effect->numbers.slot = stream->slot;
+    effect->numbers.runs = runs;
+    effect->numbers.run_count = count;
     if (PLANTED(PLANT_ANSWERS_FORGOTTEN)) {
         stream->answers.accepted.count = 0;
     }
@@ -54,6 +54,35 @@ static void submit_tell_by(struct engine *engine, uint32_t index, struct effects
 
 void submit_tell(struct engine *engine, uint32_t index) {
     submit_tell_by(engine, index, engine_sink(engine));
+}
+
+/* What of this message waits: its client must not hold back others meanwhile. Depends on nothing
+ * that is stored. */
+static void submit_tell_parked(struct engine *engine, uint32_t index,
+                               const struct event_submit *submit) {
+    const struct stream *stream = stream_at(engine, index);
+    struct wire_run *runs = effects_alloc(engine->out, submit->item_count * sizeof(*runs));
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < submit->item_count; i++) {
+        uint64_t number = submit->items[i].number;
+        struct wire_run *last = count == 0 ? NULL : &runs[count - 1];
+        if ((stream_entry(stream, number) & INDEX_WAITER) == 0) {
+            continue;
+        }
+        if (last != NULL && last->first + last->count == number) {
+            last->count++;
+        } else {
+            runs[count++] = (struct wire_run){.first = number, .count = 1};
+        }
+    }
+    effects_trim(engine->out, runs, count * sizeof(*runs));
+    if (count > 0 && !PLANTED(PLANT_PARKED_UNTOLD)) {
+        struct effect *effect =
+            effects_add(engine->out, EFFECT_PARKED, session_at(engine, stream->session)->route);
+        effect->numbers.slot = stream->slot;
+        effect->numbers.runs = runs;
+        effect->numbers.run_count = count;
+    }
 }
 
 void submit_answer(struct engine *engine, uint32_t index, uint64_t number, wherry_err err,
@@ -416,6 +445,9 @@ void submit_receive(struct engine *engine, uint32_t session, const struct event_
     }
     uint64_t repeated = engine->counts.duplicates;
     submit_items(engine, &batch);
+    if (stream_at(engine, batch.stream)->putters > 0) {
+        submit_tell_parked(engine, batch.stream, submit);
+    }
     if (engine->counts.duplicates != repeated) {
         submit_tell_by(engine, batch.stream,
                        PLANTED(PLANT_DUPLICATE_AT_ONCE) ? engine->out : engine_sink(engine));

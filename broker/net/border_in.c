@@ -403,6 +403,7 @@ static wherry_err decode_as(const struct decode *decode, enum wire_type type) {
     case WIRE_ANSWERED:
     case WIRE_RESULT:
     case WIRE_ANSWER:
+    case WIRE_PARKED:
     case WIRE_DELIVER:
     case WIRE_RESULT_ACK:
     case WIRE_CLOSE_GATE:

@@ -127,11 +127,11 @@ static uint32_t runs_here(uint32_t left) {
     return left < RUNS_MAX ? left : RUNS_MAX;
 }
 
-static void accepted_out(const struct encode *encode) {
-    uint32_t count = encode->effect->accepted.run_count;
+static void numbers_out(const struct encode *encode, enum wire_type type) {
+    uint32_t count = encode->effect->numbers.run_count;
     for (uint32_t at = 0; at < count; at += runs_here(count - at)) {
-        wire_put_accepted(encode->out, epoch_of(encode), encode->effect->accepted.slot,
-                          encode->effect->accepted.runs + at, runs_here(count - at));
+        wire_put_numbers(encode->out, type, epoch_of(encode), encode->effect->numbers.slot,
+                         encode->effect->numbers.runs + at, runs_here(count - at));
         encode_send(encode);
     }
 }
@@ -273,7 +273,10 @@ bool border_encode(struct border *border, const struct effect *effect, border_se
         plain_out(&encode, WIRE_BEAT_OK);
         return true;
     case EFFECT_ACCEPTED:
-        accepted_out(&encode);
+        numbers_out(&encode, WIRE_ACCEPTED);
+        return true;
+    case EFFECT_PARKED:
+        numbers_out(&encode, WIRE_PARKED);
         return true;
     case EFFECT_ANSWERED:
         answered_out(&encode);

@@ -7,7 +7,8 @@
  *     CALL      [13, call, verb, timeout_ms, thread, body]
  *     ACCEPTED  [50, epoch, slot, [first, count, …]]
  *     ANSWERED  [51, epoch, slot, number, err, text]
- *     ANSWER    [53, epoch, call, err, text, body] */
+ *     ANSWER    [53, epoch, call, err, text, body]
+ *     PARKED    [54, epoch, slot, [first, count, …]] */
 #include "common/wire/pack.h"
 #include "common/wire/reader.h"
 
@@ -74,18 +75,19 @@ wherry_err wire_get_call(const struct wire_message *message, struct wire_call *o
     return reader_close(&reader, ok);
 }
 
-void wire_put_accepted(struct wire_out *out, uint64_t epoch, uint16_t slot,
-                       const struct wire_run *runs, uint32_t run_count) {
-    message_open(out, WIRE_ACCEPTED, 3);
+void wire_put_numbers(struct wire_out *out, enum wire_type type, uint64_t epoch, uint16_t slot,
+                      const struct wire_run *runs, uint32_t run_count) {
+    message_open(out, type, 3);
     pack_uint(&out->body, epoch);
     pack_uint(&out->body, slot);
     pack_runs(&out->body, runs, run_count);
 }
 
-wherry_err wire_get_accepted(const struct wire_message *message, struct wire_accepted *out) {
-    *out = (struct wire_accepted){0};
+wherry_err wire_get_numbers(const struct wire_message *message, enum wire_type type,
+                            struct wire_numbers *out) {
+    *out = (struct wire_numbers){0};
     struct reader reader;
-    bool ok = reader_open(&reader, message, WIRE_ACCEPTED, 3) &&
+    bool ok = reader_open(&reader, message, type, 3) &&
               cursor_uint(&reader.cursor, &out->epoch) &&
               cursor_slot(&reader.cursor, &out->slot) && reader_runs(&reader, &out->runs);
     return reader_close(&reader, ok);

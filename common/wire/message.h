@@ -51,6 +51,7 @@ enum wire_type {
     WIRE_ANSWERED = 51, /* numbers answered with an error: FULL, RETRY (send the payload again)… */
     WIRE_RESULT = 52,   /* finished tasks of this session */
     WIRE_ANSWER = 53,   /* to a CALL */
+    WIRE_PARKED = 54,   /* runs of numbers that wait at a full queue: answered later */
     /* broker to child */
     WIRE_DELIVER = 60,
     WIRE_RESULT_ACK = 61, /* these results are recorded: forget them */

@@ -118,14 +118,16 @@ struct wire_call {
 void wire_put_call(struct wire_out *out, const struct wire_call *call);
 wherry_err wire_get_call(const struct wire_message *message, struct wire_call *out);
 
-struct wire_accepted { /* [50, epoch, slot, [run…]] */
+/* ACCEPTED [50, epoch, slot, [run…]], PARKED [54, epoch, slot, [run…]] */
+struct wire_numbers {
     uint64_t epoch;
     uint16_t slot;
     struct wire_items runs;
 };
-void wire_put_accepted(struct wire_out *out, uint64_t epoch, uint16_t slot,
-                       const struct wire_run *runs, uint32_t run_count);
-wherry_err wire_get_accepted(const struct wire_message *message, struct wire_accepted *out);
+void wire_put_numbers(struct wire_out *out, enum wire_type type, uint64_t epoch, uint16_t slot,
+                      const struct wire_run *runs, uint32_t run_count);
+wherry_err wire_get_numbers(const struct wire_message *message, enum wire_type type,
+                            struct wire_numbers *out);
 
 struct wire_answered { /* [51, epoch, slot, number, err, text] */
     uint64_t epoch;

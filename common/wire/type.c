@@ -33,6 +33,7 @@ static const char *const type_names[] = {
     [WIRE_ANSWERED] = "ANSWERED",
     [WIRE_RESULT] = "RESULT",
     [WIRE_ANSWER] = "ANSWER",
+    [WIRE_PARKED] = "PARKED",
     [WIRE_DELIVER] = "DELIVER",
     [WIRE_RESULT_ACK] = "RESULT_ACK",
     [WIRE_CLOSE_GATE] = "CLOSE_GATE",

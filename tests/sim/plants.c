@@ -31,6 +31,7 @@ static const char *const plants_names[PLANT_COUNT] = {
     [PLANT_CANCEL_UNSTORED] = "cancel-unstored",
     [PLANT_PAUSE_UNSTORED] = "pause-unstored",
     [PLANT_ONCE_UNSTORED] = "once-unstored",
+    [PLANT_PARKED_UNTOLD] = "parked-untold",
     [PLANT_LOST_WAKEUP] = "lost-wakeup",
     [PLANT_BOUND_OFF_BY_ONE] = "bound-off-by-one",
 };

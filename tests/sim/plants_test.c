@@ -46,6 +46,7 @@ static const struct {
     {PLANT_CANCEL_UNSTORED, cancel_is_stored_before_acknowledged},
     {PLANT_PAUSE_UNSTORED, paused_queue_stays_paused_over_a_restart},
     {PLANT_ONCE_UNSTORED, start_of_a_once_task_is_stored_before_its_delivery},
+    {PLANT_PARKED_UNTOLD, parked_submits_do_not_hold_up_another_queue},
     {PLANT_LOST_WAKEUP, putter_is_woken_when_room_appears},
     {PLANT_BOUND_OFF_BY_ONE, bound_is_never_exceeded},
 };

@@ -5,9 +5,9 @@
 #include "tests/sim/puppet.h"
 
 static void puppet_hear_accepted(struct puppet *puppet, const struct wire_message *message) {
-    struct wire_accepted accepted;
+    struct wire_numbers accepted;
     struct wire_run run;
-    CHECK(wire_get_accepted(message, &accepted) == WHERRY_OK);
+    CHECK(wire_get_numbers(message, WIRE_ACCEPTED, &accepted) == WHERRY_OK);
     while (wire_next_run(&accepted.runs, &run)) {
         for (uint64_t i = 0; i < run.count && run.first + i < PUPPET_ITEMS; i++) {
             puppet->answer[run.first + i] = PUPPET_ACCEPTED;

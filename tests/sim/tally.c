@@ -44,6 +44,7 @@ static const char *const effect_texts[TALLY_EFFECTS] = {
     [EFFECT_REFUSED] = "REFUSED",
     [EFFECT_BEAT_OK] = "BEAT_OK",
     [EFFECT_ACCEPTED] = "ACCEPTED",
+    [EFFECT_PARKED] = "PARKED",
     [EFFECT_ANSWERED] = "ANSWERED",
     [EFFECT_RESULT] = "RESULT",
     [EFFECT_ANSWER] = "ANSWER",

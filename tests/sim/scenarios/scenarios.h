@@ -32,6 +32,7 @@
     X(result_lost_with_its_connection_is_sent_again, DURABLE, 0, 0, 0, NULL) \
     X(parked_five_and_accepted_six_survive_restart, DURABLE, 0, 0, 0, shape_one_a_queue) \
     X(parked_submit_parks_again_with_its_place_open, DURABLE, 0, 0, 0, shape_one_a_queue) \
+    X(parked_submits_do_not_hold_up_another_queue, DURABLE, 1, 0, 0, shape_one_a_queue) \
     X(expired_session_is_not_resumed_as_new, DURABLE, 0, 0, 0, NULL) \
     X(session_unknown_after_a_restart_is_not_resumed_as_new, MEMORY, 0, 0, 0, NULL) \
     X(client_never_submits_again_what_an_expired_session_sent, DURABLE, 1, 1, 1, NULL) \

@@ -184,7 +184,13 @@ void fake_reconnect(struct fake *fake) {
 
 void fake_accept(struct fake *fake, uint16_t slot, uint64_t first, uint64_t count) {
     struct wire_run run = {first, count};
-    wire_put_accepted(&fake->in, fake->epoch, slot, &run, 1);
+    wire_put_numbers(&fake->in, WIRE_ACCEPTED, fake->epoch, slot, &run, 1);
+    fake_give(fake);
+}
+
+void fake_park(struct fake *fake, uint16_t slot, uint64_t first, uint64_t count) {
+    struct wire_run run = {first, count};
+    wire_put_numbers(&fake->in, WIRE_PARKED, fake->epoch, slot, &run, 1);
     fake_give(fake);
 }
 

@@ -65,6 +65,7 @@ void fake_connect(struct fake *fake);   /* opened, hello, HELLO_OK */
 void fake_reconnect(struct fake *fake); /* the same with a resumed session */
 void fake_hello_ok(struct fake *fake);
 void fake_accept(struct fake *fake, uint16_t slot, uint64_t first, uint64_t count);
+void fake_park(struct fake *fake, uint16_t slot, uint64_t first, uint64_t count);
 void fake_answer(struct fake *fake, uint16_t slot, uint64_t number, wherry_err err,
                  const char *text);
 void fake_result(struct fake *fake, uint16_t slot, uint64_t number, uint32_t status,

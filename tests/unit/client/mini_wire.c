@@ -183,7 +183,7 @@ static void mini_accept(struct mini *mini, const struct wire_submit *submit, uin
                         uint64_t count) {
     if ((submit->flags & SUBMIT_WANT_ACK) != 0 && mini_refusal(submit->function) == WHERRY_OK) {
         struct wire_run run = {first, count};
-        wire_put_accepted(&mini->out, mini->epoch, submit->slot, &run, 1);
+        wire_put_numbers(&mini->out, WIRE_ACCEPTED, mini->epoch, submit->slot, &run, 1);
         mini_send(mini);
     }
 }

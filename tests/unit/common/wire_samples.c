@@ -162,7 +162,11 @@ static void make_call(struct wire_out *out) {
 }
 
 static void make_accepted(struct wire_out *out) {
-    wire_put_accepted(out, 7, 9, runs, 2);
+    wire_put_numbers(out, WIRE_ACCEPTED, 7, 9, runs, 2);
+}
+
+static void make_parked(struct wire_out *out) {
+    wire_put_numbers(out, WIRE_PARKED, 7, 9, runs, 3);
 }
 
 static void make_answered(struct wire_out *out) {
@@ -269,6 +273,7 @@ const struct wire_sample wire_samples[] = {
     {"cancel", WIRE_CANCEL, make_cancel},
     {"call", WIRE_CALL, make_call},
     {"accepted", WIRE_ACCEPTED, make_accepted},
+    {"parked", WIRE_PARKED, make_parked},
     {"answered", WIRE_ANSWERED, make_answered},
     {"result", WIRE_RESULT, make_result},
     {"answer", WIRE_ANSWER, make_answer},

@@ -107,11 +107,12 @@ static void runs_come_back_in_all_three_messages(void **state) {
     message = wire_out_message(&out);
     assert_int_equal(wire_get_cancel(&message, &cancel), WHERRY_OK);
     assert_true(cancel.slot == 8 && cancel.runs.left == 1);
-    struct wire_accepted accepted;
-    wire_put_accepted(&out, 5, 8, runs, 0);
+    struct wire_numbers numbers;
+    wire_put_numbers(&out, WIRE_ACCEPTED, 5, 8, runs, 0);
     message = wire_out_message(&out);
-    assert_int_equal(wire_get_accepted(&message, &accepted), WHERRY_OK);
-    assert_true(accepted.epoch == 5 && accepted.slot == 8 && accepted.runs.left == 0);
+    assert_int_equal(wire_get_numbers(&message, WIRE_ACCEPTED, &numbers), WHERRY_OK);
+    assert_true(numbers.epoch == 5 && numbers.slot == 8 && numbers.runs.left == 0);
+    assert_int_equal(wire_get_numbers(&message, WIRE_PARKED, &numbers), WHERRY_E_PROTOCOL);
 }
 
 static void call_and_answer_come_back(void **state) {

@@ -135,11 +135,11 @@ static wherry_err walk_cancel(struct walk *walk) {
     return err;
 }
 
-static wherry_err walk_accepted(struct walk *walk) {
-    struct wire_accepted accepted;
-    wherry_err err = wire_get_accepted(walk->message, &accepted);
+static wherry_err walk_run_of_numbers(struct walk *walk, enum wire_type type) {
+    struct wire_numbers numbers;
+    wherry_err err = wire_get_numbers(walk->message, type, &numbers);
     if (err == WHERRY_OK) {
-        walk_runs(walk, &accepted.runs);
+        walk_runs(walk, &numbers.runs);
     }
     return err;
 }
@@ -253,7 +253,8 @@ static wherry_err walk_type(struct walk *walk, enum wire_type type) {
     case WIRE_DEATH:
         return walk_death(walk);
     case WIRE_ACCEPTED:
-        return walk_accepted(walk);
+    case WIRE_PARKED:
+        return walk_run_of_numbers(walk, type);
     case WIRE_RESULT:
         return walk_result(walk);
     case WIRE_ANSWER:

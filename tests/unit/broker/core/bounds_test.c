@@ -43,13 +43,26 @@ static void putters_wait_in_order_and_are_woken_by_a_delivery(void **state) {
     put(bench, 1, 1, 100, -1);
     put(bench, 2, 1, 100, -1);
     put(bench, 1, 2, 100, -1);
-    bench_expect(bench, "1 ACCEPTED 1+1\n");
+    bench_expect(bench, "1 ACCEPTED 1+1\n2 PARKED 1+1\n1 PARKED 2+1\n");
     assert_int_equal(bench_counts(bench).waiters, 2);
     bench_worker(bench, 10, "f");
     assert_int_equal(bench_counts(bench).waiters, 1);
     bench_result(bench, 11, 1, 1, WIRE_DONE, (struct wire_credit){1, 9, 1});
     bench_expect(bench, "11 RESULT_ACK 100.1+1\n11 DELIVER f g1 s2 c2: 2.1\n1 ACCEPTED 2+1\n"
                         "1 RESULT 1=0\n11 DELIVER f g1 s3 c3: 1.2\n");
+    bench_close(bench);
+}
+
+static void whoever_is_parked_is_told_so_each_time_he_asks(void **state) {
+    (void)state;
+    struct bench *bench = queue_of(2, 0);
+    struct bench_submit submit = {.function = "f", .first = 1, .count = 5, .wait_ms = -1};
+    bench_submit_with(bench, 1, &submit);
+    bench_expect(bench, "1 PARKED 3+3\n");
+    bench_cancel(bench, 1, 4, 1);
+    bench_forget(bench);
+    bench_submit_with(bench, 1, &submit);
+    bench_expect(bench, "1 ANSWERED 4 err=15\n1 PARKED 3+1 5+1\n1 ACCEPTED 1+2\n");
     bench_close(bench);
 }
 
@@ -60,7 +73,7 @@ static void a_small_item_does_not_overtake_a_large_one(void **state) {
     put(bench, 1, 2, 900, -1);
     put(bench, 2, 1, 10, -1);
     put(bench, 2, 2, 10, 0);
-    bench_expect(bench, "1 ACCEPTED 1+1\n2 ANSWERED 2 err=4\n");
+    bench_expect(bench, "1 ACCEPTED 1+1\n1 PARKED 2+1\n2 PARKED 1+1\n2 ANSWERED 2 err=4\n");
     assert_int_equal(bench_counts(bench).waiters, 2);
     bench_close(bench);
 }
@@ -71,7 +84,7 @@ static void a_putter_that_waited_in_vain_is_certainly_not_in_the_queue(void **st
     put(bench, 1, 1, 100, 0);
     put(bench, 1, 2, 100, 500);
     bench_jump(bench, 499);
-    bench_expect(bench, "1 ACCEPTED 1+1\n");
+    bench_expect(bench, "1 ACCEPTED 1+1\n1 PARKED 2+1\n");
     bench_jump(bench, 2);
     bench_expect(bench, "1 ANSWERED 2 err=4\n");
     assert_int_equal(bench_counts(bench).tasks, 1);
@@ -235,6 +248,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_queue_says_full_at_once),
         cmocka_unit_test(putters_wait_in_order_and_are_woken_by_a_delivery),
+        cmocka_unit_test(whoever_is_parked_is_told_so_each_time_he_asks),
         cmocka_unit_test(a_small_item_does_not_overtake_a_large_one),
         cmocka_unit_test(a_putter_that_waited_in_vain_is_certainly_not_in_the_queue),
         cmocka_unit_test(a_repeated_putter_keeps_its_place),

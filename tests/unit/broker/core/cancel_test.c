@@ -99,7 +99,7 @@ static void a_parked_put_is_taken_out_of_the_line(void **state) {
     bench_submit_with(
         bench, 1, &(struct bench_submit){.function = "f", .first = 1, .count = 2, .wait_ms = -1});
     bench_cancel(bench, 1, 2, 1);
-    bench_expect(bench, "1 ANSWERED 2 err=15\n");
+    bench_expect(bench, "1 PARKED 2+1\n1 ANSWERED 2 err=15\n");
     assert_int_equal(bench_counts(bench).waiters, 0);
     bench_close(bench);
 }

@@ -124,7 +124,7 @@ static void puts_wait_at_a_queue_that_is_paused_in(void **state) {
     put(bench, 2, 100, -1);
     put(bench, 3, 100, 0);
     put(bench, 4, 100, 500);
-    bench_expect(bench, "1 ANSWERED 3 err=4\n");
+    bench_expect(bench, "1 PARKED 2+1\n1 ANSWERED 3 err=4\n1 PARKED 4+1\n");
     bench_call(bench, 1, WIRE_TASK_WAIT, 7, bench_id(1, 2), 0);
     bench_expect(bench, "1 ANSWER 7 err=20 \"its queue is paused and takes nothing in until it is "
                         "resumed\"\n");
@@ -185,7 +185,7 @@ static void a_payload_asked_for_before_the_pause_waits_again(void **state) {
     pause(bench, WIRE_PAUSE_IN, 0);
     bench_forget(bench);
     put(bench, 2, 20000, -1);
-    bench_expect(bench, "");
+    bench_expect(bench, "1 PARKED 2+1\n");
     resume(bench);
     assert_said(bench, "1 ANSWERED 2 err=31\n");
     put(bench, 2, 20000, -1);

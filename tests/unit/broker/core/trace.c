@@ -64,8 +64,8 @@ static void trace_answer(FILE *out, const struct effect *effect) {
 void trace_effect(FILE *out, const struct effect *effect) {
     static const char *const names[] = {
         "HELLO_OK",   "HELLO_REQUIRED", "SESSION_LOST", "REFUSED",    "BEAT_OK",    "ACCEPTED",
-        "ANSWERED",   "RESULT",         "ANSWER",       "DELIVER",    "RESULT_ACK", "CLOSE_GATE",
-        "LEASE_LOST", "DEATH_ACK",      "SIGNAL",       "CLOSE_ROUTE"};
+        "PARKED",     "ANSWERED",       "RESULT",       "ANSWER",     "DELIVER",    "RESULT_ACK",
+        "CLOSE_GATE", "LEASE_LOST",     "DEATH_ACK",    "SIGNAL",     "CLOSE_ROUTE"};
     if (effect->kind == EFFECT_COMMIT) {
         fprintf(out, "COMMIT %" PRIu64 "\n", effect->batch);
         return;
@@ -79,7 +79,8 @@ void trace_effect(FILE *out, const struct effect *effect) {
         fprintf(out, " %u", effect->refused.err);
         break;
     case EFFECT_ACCEPTED:
-        trace_runs(out, effect->accepted.runs, effect->accepted.run_count);
+    case EFFECT_PARKED:
+        trace_runs(out, effect->numbers.runs, effect->numbers.run_count);
         break;
     case EFFECT_ANSWERED:
         fprintf(out, " %" PRIu64 " err=%u", effect->answered.number, effect->answered.err);
