@@ -82,7 +82,8 @@ static bool session_retry_stream(struct session *session, struct session_stream 
             continue;
         }
         struct session_batch *batch = record->batch;
-        bool some = session_batch_rewrite(session, batch, out, session_keep_retry, SUBMIT_WANT_ACK);
+        bool some = session_batch_rewrite(session, batch, out, session_keep_retry,
+                                          SUBMIT_WANT_ACK | session_batch_again(batch));
         session_retry_clear(session, batch);
         if (some) {
             batch->want_ack = true;

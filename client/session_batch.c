@@ -313,7 +313,7 @@ static uint32_t session_batch_flags(const struct session *session,
     /* A lone batch is answered by its results: no extra message. */
     bool alone = session->in_flight == 0 && session->send_at == NULL && !batch->want_ack &&
                  (batch->options.flags & TASK_NO_RESULT) == 0;
-    return alone ? 0 : SUBMIT_WANT_ACK;
+    return (alone ? 0 : SUBMIT_WANT_ACK) | session_batch_again(batch);
 }
 
 static void session_batch_copy(struct session_batch *batch, struct wire_out *out,
@@ -359,7 +359,7 @@ void session_batch_send(struct session *session, struct wire_out *out, struct wi
     session_batch_mark(session, batch, SESSION_TASK_OPEN, SESSION_TASK_SENT);
     session->waiting_bytes -= batch->size;
     batch->sent_before = true;
-    batch->want_ack = flags != 0;
+    batch->want_ack = (flags & SUBMIT_WANT_ACK) != 0;
     batch->state = SESSION_BATCH_FLYING;
     session->in_flight++;
     session->in_flight_bytes += batch->size;

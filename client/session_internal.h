@@ -112,6 +112,7 @@ struct session_batch {
     int64_t opened_us;
     bool sent_before;
     bool want_ack;
+    bool again; /* all of it was accepted by a broker that has forgotten it */
     uint16_t queue_size;
     uint16_t function_size;
     char names[2 * WIRE_NAME_MAX]; /* queue, then function */
@@ -280,6 +281,10 @@ typedef bool (*session_keep)(const struct session_record *record);
 bool session_keep_unanswered(const struct session_record *record);
 /* A wait at a full queue goes on with what is left of it. */
 int64_t session_batch_wait_left(const struct session *session, const struct session_batch *batch);
+/* What of the flags never changes. */
+static inline uint32_t session_batch_again(const struct session_batch *batch) {
+    return batch->again ? SUBMIT_AGAIN : 0;
+}
 /* Writes those items of `batch` for which keep(record) holds, with a fresh head. False: none. */
 bool session_batch_rewrite(struct session *session, struct session_batch *batch,
                            struct wire_out *out, session_keep keep, uint32_t flags);

@@ -52,16 +52,16 @@ static bool renewal_submit(struct session *session, struct session_batch *old,
         return false;
     }
     struct session_lane lane = session_batch_lane(old);
-    if ((record->flags & SESSION_ACCEPTED_ONCE) != 0) {
-        lane.wait_ms = -1; /* it was in once: a queue that is full by now is no reason to lose it */
-    }
+    bool again = (record->flags & SESSION_ACCEPTED_ONCE) != 0;
     /* An item with an origin is some 24 bytes longer: both limits leave room for that. */
-    if (session->open == NULL || !session_batch_fits(session->open, &lane, item->payload.size)) {
+    if (session->open == NULL || session->open->again != again ||
+        !session_batch_fits(session->open, &lane, item->payload.size)) {
         session_batch_seal(session);
         if (session_batch_open(session, &lane, old->slot, stream->next) == NULL) {
             return false;
         }
         session->open->opened_us = old->opened_us;
+        session->open->again = again;
     }
     struct session_record *fresh = session_record_new(session, stream);
     *fresh = (struct session_record){
@@ -165,6 +165,7 @@ void session_lost(struct session *session, const struct wire_session_lost *lost)
     session->epoch = lost->epoch;
     session->keeps = lost->keeps;
     renewal_run(session, renewal);
+    session_batch_seal(session); /* what is new is no part of this */
     free(renewal);
     session_settle_more(session);
 }

@@ -84,6 +84,7 @@ struct engine_counts {
     uint64_t taken_back;
     uint64_t stale_results; /* refused by token */
     uint64_t duplicates;    /* repeated requests recognised */
+    uint64_t taken_again;   /* accepted by a broker before, whose tasks were forgotten */
     uint64_t refused_full;
     uint64_t refused_results_full;
     uint64_t refused_too_large;

@@ -104,6 +104,7 @@ struct event_submit {
     uint16_t slot;
     uint64_t acked;
     bool want_ack;
+    bool again; /* items with an origin were accepted by a broker that has forgotten them */
     struct span queue;
     struct span function;
     struct wire_options options;

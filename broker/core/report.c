@@ -212,6 +212,7 @@ static void pack_totals(const struct engine *engine, msgpack_packer *packer) {
         TOTAL(taken_back),
         TOTAL(stale_results),
         TOTAL(duplicates),
+        TOTAL(taken_again),
         TOTAL(refused_full),
         TOTAL(refused_results_full),
         TOTAL(refused_too_large),

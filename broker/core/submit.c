@@ -249,15 +249,17 @@ static wherry_err submit_admissible(struct engine *engine, const struct batch *b
     return WHERRY_OK;
 }
 
+/* What a broker had accepted that forgot it comes back, and what comes back is always taken:
+ * refused it would be lost, parked it would be unknown to whoever asks for it by its id. */
 static void submit_new(struct engine *engine, const struct batch *batch,
                        const struct event_submit_item *item) {
     const char *why = batch->why;
     wherry_err err = batch->err;
+    bool again = batch->submit->again && item->has_origin;
     if (err == WHERRY_E_DRAINING && item->has_origin) {
-        err = WHERRY_OK; /* accepted once already, by a broker that forgot it: refused it would be
-                            lost */
+        err = WHERRY_OK; /* the next broker will have it, too */
     }
-    if (err == WHERRY_OK) {
+    if (err == WHERRY_OK && !again) {
         err = submit_admissible(engine, batch, item, &why);
     }
     if (err == WHERRY_OK) {
@@ -444,7 +446,9 @@ void submit_receive(struct engine *engine, uint32_t session, const struct event_
         batch.why = "the broker's store has no space for new work";
     }
     uint64_t repeated = engine->counts.duplicates;
+    uint64_t accepted = engine->counts.submitted;
     submit_items(engine, &batch);
+    engine->counts.taken_again += submit->again ? engine->counts.submitted - accepted : 0;
     if (stream_at(engine, batch.stream)->putters > 0) {
         submit_tell_parked(engine, batch.stream, submit);
     }

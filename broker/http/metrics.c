@@ -179,6 +179,9 @@ static void page_tasks(struct bytes *out, const struct engine_counts *counts) {
                 {"stale_token", counts->stale_results});
     page_one(out, "requests_repeated_total", "counter", "Repeated requests that were recognised.",
              (double)counts->duplicates);
+    page_one(out, "tasks_taken_again_total", "counter",
+             "Tasks that a broker without a store had lost, submitted again by their clients.",
+             (double)counts->taken_again);
     page_one(out, "credit_stalls_total", "counter",
              "Times that ready work and an idle process waited for credit.",
              (double)counts->credit_stalls);

@@ -204,6 +204,7 @@ static wherry_err submit_in(const struct decode *decode) {
         .slot = submit.slot,
         .acked = submit.acked,
         .want_ack = (submit.flags & SUBMIT_WANT_ACK) != 0,
+        .again = (submit.flags & SUBMIT_AGAIN) != 0,
         .queue = submit.queue,
         .function = submit.function,
         .options = submit.options,

@@ -19,7 +19,10 @@ struct wire_options { /* [flags, priority, max_attempts, ttl_ms] ; defaults are 
     uint64_t ttl_ms;       /* how long a kept result stays; 0: 1 h, failures 24 h */
 };
 
-enum { SUBMIT_WANT_ACK = 1 };
+enum {
+    SUBMIT_WANT_ACK = 1,
+    SUBMIT_AGAIN = 2, /* a broker that has forgotten them had accepted all items */
+};
 
 /* [10, slot, acked, flags, queue, function, options, wait_ms, [item…]] item = number, payload: two
  * elements; payload = bin | frame number | [payload, [ref…], origin id] */

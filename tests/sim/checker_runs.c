@@ -278,7 +278,9 @@ static bool checker_came_back(const struct engine_counts *before,
                               const struct engine_counts *after) {
     return after->retries_crash != before->retries_crash ||
            after->retries_lease != before->retries_lease ||
-           after->retries_asked != before->retries_asked || after->taken_back != before->taken_back;
+           after->retries_asked != before->retries_asked ||
+           after->taken_back != before->taken_back ||
+           after->taken_again != before->taken_again;
 }
 
 static uint64_t checker_most(uint64_t a, uint64_t b) {

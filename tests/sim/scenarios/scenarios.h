@@ -45,7 +45,7 @@
     X(silent_session_ends_and_its_queued_tasks_go_on, DURABLE, 0, 0, 0, NULL) \
     X(resubmission_to_memory_broker_names_old_id, MEMORY, 1, 1, 1, NULL) \
     X(memory_broker_restart_loses_no_task_of_a_living_client, MEMORY, 1, 1, 2, NULL) \
-    X(accepted_task_waits_for_room_after_a_restart, MEMORY, 2, 1, 1, shape_one_a_queue) \
+    X(accepted_task_comes_back_above_the_bound, MEMORY, 2, 1, 1, shape_one_a_queue) \
     X(death_of_an_announced_attempt_lets_its_task_run_again, MEMORY, 1, 1, 1, NULL) \
     X(death_told_again_ends_what_was_announced_again, MEMORY, 0, 0, 0, NULL) \
     /* 3 worker processes: gate.c, deaths.c */ \

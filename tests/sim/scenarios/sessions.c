@@ -331,8 +331,8 @@ void memory_broker_restart_loses_no_task_of_a_living_client(struct sim *s) {
 }
 
 /* The other client is faster, and fills the queue of the new broker: the task that was in before
- * comes back. */
-void accepted_task_waits_for_room_after_a_restart(struct sim *s) {
+ * comes back all the same, and whoever asks for it by its id is answered when it ends. */
+void accepted_task_comes_back_above_the_bound(struct sim *s) {
     struct sim_client *slow = client_up(s, 0);
     struct sim_client *fast = client_up(s, 1);
     struct sim_task *old = submit_with(slow, (struct sim_submit){.wait_ms = 0});
@@ -343,10 +343,13 @@ void accepted_task_waits_for_room_after_a_restart(struct sim *s) {
     struct sim_task *other = submit(fast, 0);
     UNTIL(s, other->accepted);
     net_release(s->net, slow->node, NET_UP);
-    NEVER(s, 5000, old->finished);
+    UNTIL(s, counts_of(s).ready == 2);
+    struct sim_call *wait = sim_client_ask(slow, WIRE_TASK_WAIT, old->id, 60000);
+    NEVER(s, 5000, old->finished || wait->answered);
     host_up(s, 0);
-    UNTIL(s, old->finished && other->finished);
+    UNTIL(s, old->finished && other->finished && wait->answered);
     EXPECT(s, old->outcome == WHERRY_OK && other->outcome == WHERRY_OK);
+    EXPECT(s, wait->err == WHERRY_OK);
 }
 
 void death_of_an_announced_attempt_lets_its_task_run_again(struct sim *s) {

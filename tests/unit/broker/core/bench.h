@@ -84,6 +84,7 @@ struct bench_submit {
     uint64_t acked;
     int64_t wait_ms;
     bool want_ack;
+    bool again;
     bool has_origin;
     struct task_id origin;
 };

@@ -127,6 +127,7 @@ void bench_submit_with(struct bench *bench, route_id route, const struct bench_s
     event.submit = (struct event_submit){.slot = id_slot_of_name(queue),
                                          .acked = submit->acked,
                                          .want_ack = submit->want_ack,
+                                         .again = submit->again,
                                          .queue = queue,
                                          .function = span_of_text(submit->function),
                                          .wait_ms = submit->wait_ms,

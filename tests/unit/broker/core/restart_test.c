@@ -285,6 +285,37 @@ static void a_resubmission_meets_the_attempt_that_was_announced(void **state) {
     bench_close(bench);
 }
 
+static void what_was_accepted_before_is_taken_above_the_bound(void **state) {
+    (void)state;
+    struct engine_config config = {.queue_items_max = 1};
+    struct bench *bench = bench_open_with(MEMORY, &config);
+    bench_client(bench, 1);
+    bench_submit(bench, 1, "f", 1, 1);
+    bench_client(bench, 2);
+    bench_forget(bench);
+    struct bench_submit submit = {.function = "f",
+                                  .first = 1,
+                                  .count = 1,
+                                  .again = true,
+                                  .want_ack = true,
+                                  .has_origin = true,
+                                  .origin = bench_id(7, 1)};
+    bench_submit_with(bench, 2, &submit);
+    bench_expect(bench, "2 ACCEPTED 1+1\n");
+    submit.origin = bench_id(7, 2);
+    submit.first = 2;
+    submit.again = false; /* nobody had said OK */
+    bench_submit_with(bench, 2, &submit);
+    submit.has_origin = false;
+    submit.first = 3;
+    submit.again = true; /* without an origin it is new, whatever it says */
+    bench_submit_with(bench, 2, &submit);
+    bench_expect(bench, "2 ANSWERED 2 err=4\n2 ANSWERED 3 err=4\n");
+    assert_int_equal(bench_counts(bench).ready, 2);
+    assert_int_equal(bench_counts(bench).taken_again, 1);
+    bench_close(bench);
+}
+
 static void a_resubmission_meets_the_result_that_came_first(void **state) {
     (void)state;
     struct bench *bench = bench_open(MEMORY);
@@ -364,6 +395,7 @@ int main(void) {
         cmocka_unit_test(a_run_once_task_that_is_announced_goes_on),
         cmocka_unit_test(queues_keep_their_bounds),
         cmocka_unit_test(a_resubmission_meets_the_attempt_that_was_announced),
+        cmocka_unit_test(what_was_accepted_before_is_taken_above_the_bound),
         cmocka_unit_test(a_resubmission_meets_the_result_that_came_first),
         cmocka_unit_test(what_nobody_resubmits_is_given_up_after_the_grace_time),
         cmocka_unit_test(on_memory_a_resubmission_waits_three_seconds_once_a_host_is_there),
