@@ -228,6 +228,23 @@ wherry_err wherry_queue_resume(wherry_connection *connection, const char *name, 
     return queue_pause_ask(connection, name, 0, resume, timeout_ms);
 }
 
+wherry_err wherry_queue_purge(wherry_connection *connection, const char *name, int64_t timeout_ms,
+                              uint64_t *count) {
+    wherry_err err = whole_check(connection, name, connection);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    uint8_t packed[TASK_BODY_SIZE];
+    struct bytes body = {packed, 0, sizeof packed};
+    uint64_t purged = 0;
+    body_put_name(&body, span_of_text(name));
+    err = question_number(connection, WIRE_QUEUE_PURGE, bytes_span(&body), timeout_ms, &purged);
+    if (err == WHERRY_OK && count != NULL) {
+        *count = purged;
+    }
+    return err;
+}
+
 wherry_err wherry_status(wherry_connection *connection, int64_t timeout_ms, wherry_value **out) {
     wherry_err err = whole_check(connection, "status", out);
     if (err != WHERRY_OK) {

@@ -27,6 +27,7 @@ enum plant {
     PLANT_ONCE_UNSTORED,         /* 4.4 a run-once task is delivered without a start record */
     PLANT_PAUSE_UNSTORED,        /* 4.3 a queue's pause is acknowledged and not stored */
     PLANT_PARKED_UNTOLD,         /* 2.2 nobody is told that a submit waits at a full queue */
+    PLANT_PURGE_UNSTORED,        /* 4.3 a queue's purge is acknowledged and not stored */
     PLANT_LOST_WAKEUP,           /* 6.3 room in a queue wakes no putter */
     PLANT_BOUND_OFF_BY_ONE,      /* 6.3 one put too many is accepted */
     PLANT_COUNT,

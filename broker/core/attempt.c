@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * Attempts: see attempt.h. Every way back to the queue goes through attempt_go_back(), so that a
- * cancelled task cannot slip back into its lane, and a fence is stored in the same batch as the
- * counters.
+ * cancelled or purged task cannot slip back into its lane, and a fence is stored in the same batch
+ * as the counters.
  *
  * What distinguishes the ways is whether user code may have run: only then is there a fence,
  * because only then can a late result exist. */
 #include "broker/core/attempt.h"
 
 #include "broker/core/cancel.h"
+#include "broker/core/purge.h"
 #include "broker/core/result.h"
 #include "broker/core/hot.h"
 
@@ -45,7 +46,7 @@ void attempt_take_ready(struct engine *engine, uint32_t index) {
         if (task->state == TASK_WAITING) {
             timer_stop(&engine->mono, &cold_find(engine, index)->timer);
             engine->counts.waiting_retry--;
-            queue->waiting--;
+            tasks_remove(engine, &queue->retries, index);
         }
         queue_uncount(engine, queue->index, task->payload_size);
     }
@@ -81,11 +82,20 @@ static void attempt_detach(struct engine *engine, uint32_t index) {
     }
 }
 
+/* It ends instead of going back. */
+static bool attempt_is_unwanted(const struct engine *engine, uint32_t index) {
+    return (task_at(engine, index)->flags & TASK_CANCEL) != 0 || purge_hits(engine, index);
+}
+
 /* `stored`: something about it changed that a restart must know. */
 static void attempt_go_back(struct engine *engine, uint32_t index, bool stored) {
     struct task *task = task_at(engine, index);
     if ((task->flags & TASK_CANCEL) != 0) {
         cancel_finish(engine, index);
+        return;
+    }
+    if (purge_hits(engine, index)) {
+        purge_finish(engine, index);
         return;
     }
     if ((task->flags & TASK_STARTED) != 0) {
@@ -130,12 +140,12 @@ void attempt_lose(struct engine *engine, uint32_t index, uint32_t cause, struct 
     uint32_t lost = cold->leases_lost;
     attempt_detach(engine, index);
     attempt_fence(engine, index, token);
-    bool cancelled = (task_at(engine, index)->flags & TASK_CANCEL) != 0;
-    if (!cancelled && (lost >= BOUND_LEASES_LOST || attempt_was_last(engine, index))) {
+    bool unwanted = attempt_is_unwanted(engine, index);
+    if (!unwanted && (lost >= BOUND_LEASES_LOST || attempt_was_last(engine, index))) {
         result_fail(engine, index, WIRE_LOST, &failure);
         return;
     }
-    engine->counts.retries_lease += !cancelled;
+    engine->counts.retries_lease += !unwanted;
     attempt_go_back(engine, index, true);
 }
 
@@ -198,7 +208,7 @@ void attempt_crash(struct engine *engine, uint32_t index, const struct event_dea
         result_fail(engine, index, WIRE_FAILED, &failure);
         return;
     }
-    engine->counts.retries_crash++;
+    engine->counts.retries_crash += !attempt_is_unwanted(engine, index);
     attempt_go_back(engine, index, true);
 }
 
@@ -224,15 +234,19 @@ static void attempt_retry(struct engine *engine, uint32_t index, struct token to
         return;
     }
     engine_free_payload(engine, payload);
+    if (purge_hits(engine, index)) {
+        purge_finish(engine, index);
+        return;
+    }
     int64_t delay_ms = attempt_delay_ms(cold->retries, retry_ms);
     struct task *task = task_at(engine, index);
     struct queue *queue = queue_at(engine, lane_at(engine, task->lane)->queue);
     task->state = TASK_WAITING;
     task->flags &= (uint16_t)~TASK_STARTED;
+    tasks_append(engine, &queue->retries, index);
     cold->timer =
         timer_start(&engine->mono, engine->now.mono_us + delay_ms * 1000, TIMER_TASK, index);
     queue_count(engine, queue->index, task->payload_size);
-    queue->waiting++;
     engine->counts.waiting_retry++;
     engine->counts.retries_asked++;
     persist_task(engine, index);

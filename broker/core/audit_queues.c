@@ -4,6 +4,7 @@
  * putter that could be let in, and work that an idle child could do, must be due. */
 #include "broker/core/audit.h"
 
+#include "broker/core/purge.h"
 #include "broker/core/treap.h"
 
 struct order { /* walking tasks that must rise by arrival */
@@ -111,7 +112,7 @@ static const char *audit_putters(const struct engine *engine, const struct queue
         AUDIT(lane_at(engine, waiter_at(engine, at)->lane)->queue == queue->index,
               "queue: another queue's putter");
     }
-    if (queue->putters.head == 0 || queue->wake_due) {
+    if (queue->putters.head == 0 || queue->wake_due || queue->purge.works) {
         return NULL;
     }
     const struct waiter *head = waiter_at(engine, queue->putters.head);
@@ -144,6 +145,18 @@ static const char *audit_queue_lists(const struct engine *engine, const struct q
     return NULL;
 }
 
+/* What was purged is gone, but for what its work has still to reach, or what hosts may announce. */
+static const char *audit_purge(const struct engine *engine, const struct queue *queue) {
+    if (queue->purge.open) {
+        return NULL;
+    }
+    for (uint32_t at = queue->lanes.head; at != 0; at = lane_at(engine, at)->in_queue.next) {
+        uint32_t task = lane_first(engine, at);
+        AUDIT(task == 0 || !purge_hits(engine, task), "queue: a purged task stands in it");
+    }
+    return NULL;
+}
+
 static const char *audit_queue(const struct engine *engine, uint32_t index) {
     const struct queue *queue = queue_at(engine, index);
     struct sums sums = audit_sums(engine, index);
@@ -151,10 +164,13 @@ static const char *audit_queue(const struct engine *engine, uint32_t index) {
     AUDIT(sums.depth == queue->depth, "queue: depth");
     AUDIT(sums.bytes == queue->depth_bytes, "queue: bytes");
     AUDIT(sums.leased == queue->leased, "queue: leased");
-    AUDIT(sums.waiting == queue->waiting, "queue: waiting for a retry");
+    AUDIT(sums.waiting == queue->retries.count &&
+              audit_list(&queue->retries, &engine->tasks, offsetof(struct task, links)),
+          "queue: waiting for a retry");
     AUDIT(sums.reserved == queue->reserved && sums.reserved_bytes == queue->reserved_bytes,
           "queue: reserved places");
     const char *complaint = audit_queue_lists(engine, queue);
+    complaint = complaint != NULL ? complaint : audit_purge(engine, queue);
     return complaint != NULL ? complaint : audit_putters(engine, queue);
 }
 

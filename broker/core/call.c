@@ -9,6 +9,7 @@
 #include "broker/core/call.h"
 
 #include "broker/core/cancel.h"
+#include "broker/core/purge.h"
 #include "broker/core/report.h"
 #include "broker/core/result.h"
 #include "broker/core/state.h"
@@ -32,8 +33,7 @@ static void call_answer_text(struct engine *engine, uint32_t session, uint64_t c
                 span_of_text(text));
 }
 
-static void call_answer_number(struct effects *sink, route_id route, uint64_t call,
-                               uint64_t number) {
+static void call_put_number(struct effects *sink, route_id route, uint64_t call, uint64_t number) {
     uint8_t packed[CALL_NUMBER_SIZE];
     struct bytes body = {packed, 0, sizeof packed};
     body_put_number(&body, number);
@@ -41,6 +41,10 @@ static void call_answer_number(struct effects *sink, route_id route, uint64_t ca
     struct effect *effect = effects_add(sink, EFFECT_ANSWER, route);
     effect->answer.call = call;
     effect->answer.body = copy;
+}
+
+void call_answer_number(struct engine *engine, uint32_t session, uint64_t call, uint64_t number) {
+    call_put_number(engine_sink(engine), session_at(engine, session)->route, call, number);
 }
 
 /* ---- ids ------------------------------------------------------------------------------------ */
@@ -220,7 +224,7 @@ static void call_cancel(struct engine *engine, uint32_t session, const struct ev
         was = cancel_task(engine, task);
     }
     struct effects *sink = PLANTED(PLANT_CANCEL_UNSTORED) ? engine->out : engine_sink(engine);
-    call_answer_number(sink, session_at(engine, session)->route, call->call, was);
+    call_put_number(sink, session_at(engine, session)->route, call->call, was);
 }
 
 static void call_explain(struct engine *engine, uint32_t session, const struct event_call *call) {
@@ -253,6 +257,16 @@ static void call_queue_pause(struct engine *engine, uint32_t session,
                                                : "no such way to pause");
 }
 
+static void call_queue_purge(struct engine *engine, uint32_t session,
+                             const struct event_call *call) {
+    wherry_err err = purge_ask(engine, session, call);
+    if (err != WHERRY_OK) {
+        call_answer_text(engine, session, call->call, err,
+                         err == WHERRY_E_BUSY ? "the queue is being purged already"
+                                              : "no such queue");
+    }
+}
+
 void call_receive(struct engine *engine, uint32_t session, const struct event_call *call) {
     route_id route = session_at(engine, session)->route;
     switch (call->verb) {
@@ -278,6 +292,9 @@ void call_receive(struct engine *engine, uint32_t session, const struct event_ca
         return;
     case WIRE_QUEUE_PAUSE:
         call_queue_pause(engine, session, call);
+        return;
+    case WIRE_QUEUE_PURGE:
+        call_queue_purge(engine, session, call);
         return;
     default:
         call_answer_text(engine, session, call->call, WHERRY_E_INVALID, "unknown verb");

@@ -9,6 +9,8 @@
 struct engine;
 
 void call_receive(struct engine *engine, uint32_t session, const struct event_call *call);
+/* OK with one number, which waits for the newest batch. */
+void call_answer_number(struct engine *engine, uint32_t session, uint64_t call, uint64_t number);
 /* A waiting call's deadline passed. */
 void call_timed_out(struct engine *engine, uint32_t waiter);
 

@@ -26,8 +26,7 @@ static void cancel_signal(struct engine *engine, uint32_t index, uint32_t signal
 }
 
 void cancel_finish(struct engine *engine, uint32_t index) {
-    struct wire_failure failure = {.code = WHERRY_E_CANCELLED, .text = span_of_text("cancelled")};
-    result_fail(engine, index, WIRE_CANCELLED, &failure);
+    result_finish(engine, index, WIRE_CANCELLED, (struct payload){0, 0});
 }
 
 static void cancel_leased(struct engine *engine, uint32_t index) {

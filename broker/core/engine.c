@@ -85,6 +85,12 @@ struct engine *engine_create(const struct engine_config *config) {
     engine_init_tables(engine);
     barrier_init(engine);
     grace_init(&engine->grace);
+    wire_put_failure(&engine->failure_cancelled,
+                     &(struct wire_failure){.code = WHERRY_E_CANCELLED,
+                                            .text = span_of_text("cancelled")});
+    wire_put_failure(&engine->failure_purged,
+                     &(struct wire_failure){.code = WHERRY_E_CANCELLED,
+                                            .text = span_of_text("its queue was purged")});
     engine->next_arrival = 1;
     engine->next_counter = 1;
     engine->next_object = 1;
@@ -142,6 +148,8 @@ void engine_destroy(struct engine **handle) {
     free(engine->spare_chunk);
     free(engine->frees.handles);
     bytes_free(&engine->head);
+    bytes_free(&engine->failure_cancelled);
+    bytes_free(&engine->failure_purged);
     free(engine);
     *handle = NULL;
 }
@@ -353,7 +361,7 @@ static int64_t earlier(int64_t a, int64_t b) {
 static bool engine_is_due(const struct engine *engine) {
     return engine->match_due.count > 0 || engine->wake_due.count > 0 ||
            engine->flush_due.count > 0 || engine->children_due.count > 0 ||
-           engine->works.count > 0 ||
+           work_is_due(engine) ||
            (engine->barrier.dirty && !barrier_in_flight(&engine->barrier));
 }
 

@@ -133,7 +133,7 @@ struct event_call {
     int64_t timeout_ms;
     uint64_t thread;
     struct task_id id;  /* TASK_WAIT, TASK_CANCEL, WAITING */
-    struct span name;   /* POOL_SHOW, QUEUE_SET, QUEUE_PAUSE */
+    struct span name;   /* POOL_SHOW, QUEUE_… */
     uint64_t items_max; /* QUEUE_SET */
     uint64_t bytes_max;
     uint32_t pause; /* QUEUE_PAUSE: bits of enum wire_pause */

@@ -8,6 +8,7 @@
 
 #include "broker/core/attempt.h"
 #include "broker/core/cancel.h"
+#include "broker/core/purge.h"
 #include "broker/core/result.h"
 #include "broker/core/hot.h"
 
@@ -258,6 +259,7 @@ static void grace_end(struct engine *engine) {
     grace->suspect_count = 0;
     grace->suspect_capacity = 0;
     grace_end_hosts(engine);
+    purge_go_on(engine);
     while (grace->early_list.head != 0) {
         early_give_up(engine, grace->early_list.head);
     }

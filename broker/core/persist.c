@@ -5,7 +5,8 @@
  * cancels one is written. Delivery writes nothing.
  *
  *     STORE    uuid 16, epoch 8, floor epoch 8, floor counter 8, next arrival 8, next object 8
- *     QUEUE    arrival 8, items max 8, bytes max 8, paused 1, name
+ *     QUEUE    arrival 8, items max 8, bytes max 8, paused 1, purged before 8, by session 8, by
+ * call 8, name
  *     SESSION  state 1, secret 16, ended 8, streams 2 × (slot 2, acked 8, runs 4 × (first 8, count
  * 8), singles 4 × (number 8, err 4)) HOST     secret 16 TASK     session 8, slot 2, number 8, flags
  * 2, terminal 1, status 1, options (flags 4, priority 4, attempts 4, ttl 8), queue, function,
@@ -16,7 +17,10 @@
 #include "broker/core/coder.h"
 #include "broker/core/state.h"
 
-enum { TASK_STORED_FLAGS = TASK_COLD | TASK_ORIGIN | TASK_CANCEL | TASK_STARTED | TASK_RECEIVED };
+enum {
+    TASK_STORED_FLAGS =
+        TASK_COLD | TASK_ORIGIN | TASK_CANCEL | TASK_STARTED | TASK_RECEIVED | TASK_PURGED
+};
 
 static void persist_key(struct record *record, enum record_kind kind, uint16_t slot, uint64_t id) {
     record->key[0] = (uint8_t)kind;
@@ -83,6 +87,9 @@ void persist_queue(struct engine *engine, uint32_t index) {
     coder_put(head, queue->items_max, 8);
     coder_put(head, queue->bytes_max, 8);
     coder_put(head, queue->paused, 1);
+    coder_put(head, queue->purge.before, 8);
+    coder_put(head, queue->purge.session, 8);
+    coder_put(head, queue->purge.call, 8);
     coder_put_text(head, queue->name);
     persist_put(engine, &record, head);
 }

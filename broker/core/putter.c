@@ -20,6 +20,7 @@ void putter_park(struct engine *engine, const struct putter_place *where,
     waiter->lane = (uint16_t)where->lane;
     waiter->stream = where->stream;
     waiter->number = item->number;
+    waiter->arrival = engine->next_arrival;
     waiter->payload = item->payload;
     waiter->has_origin = item->has_origin;
     waiter->origin = item->origin;
@@ -96,6 +97,9 @@ static wherry_err putter_refusal(const struct engine *engine, const struct queue
 
 static uint32_t putter_wake_queue(struct engine *engine, uint32_t queue_index, uint32_t units) {
     struct queue *queue = queue_at(engine, queue_index);
+    if (queue->purge.works) {
+        return units; /* its end wakes them */
+    }
     while (units > 0 && queue->putters.head != 0) {
         uint32_t index = queue->putters.head;
         const struct waiter *waiter = waiter_at(engine, index);

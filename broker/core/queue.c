@@ -105,7 +105,10 @@ wherry_err queue_set_bounds(struct engine *engine, struct span name, uint64_t it
 /* ---- pauses --------------------------------------------------------------------------------- */
 
 const char *queue_state(const struct queue *queue) {
-    bool out = queue_hands_out(queue);
+    bool out = !queue_is_paused_out(queue);
+    if (queue->purge.works) {
+        return "purging";
+    }
     if (queue_refuses(queue, false)) {
         return out ? "refusing" : "refusing, paused";
     }
@@ -134,7 +137,7 @@ wherry_err queue_pause(struct engine *engine, struct span name, uint32_t pause, 
         note_line(engine, LOG_INFO, "msg=\"queue paused or resumed\" queue=\"%.*s\" state=\"%s\"",
                   (int)name.size, (const char *)name.data, queue_state(queue));
     }
-    if (!queue_hands_out(queue) && (before & WIRE_PAUSE_OUT) == 0) {
+    if (queue_is_paused_out(queue) && (before & WIRE_PAUSE_OUT) == 0) {
         queue->recalls++;
     }
     queue_wake(engine, index);

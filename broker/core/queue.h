@@ -22,6 +22,16 @@ struct engine;
 
 #define QUEUE_BOUND_DEFAULT UINT64_MAX
 
+/* The last one of a queue; see purge.h. */
+struct purge {
+    uint64_t before;  /* what arrived before it is not handed out any more; 0: never purged */
+    uint64_t session; /* who asked, … */
+    uint64_t call;    /* … and under which number: said again it is the same */
+    uint64_t count;   /* what has ended by it */
+    bool open;        /* not answered yet */
+    bool works;       /* its work is under way: the queue stands still */
+};
+
 struct queue {
     uint32_t index; /* itself; also the slab's free link */
     uint16_t slot;
@@ -39,9 +49,10 @@ struct queue {
     uint64_t reserved;
     uint64_t reserved_bytes;
     uint64_t leased;
-    uint64_t waiting; /* WAITING tasks */
     uint64_t done;
     uint64_t failed;
+    struct purge purge;
+    struct list retries; /* WAITING tasks */
     struct list putters;
     struct list lanes;
     struct list active;     /* most urgent priority first, then in turn */
@@ -76,8 +87,11 @@ static inline bool queue_is_open(const struct queue *queue, bool has_origin) {
 static inline bool queue_refuses(const struct queue *queue, bool has_origin) {
     return !has_origin && (queue->paused & WIRE_PAUSE_REFUSE) != 0;
 }
+static inline bool queue_is_paused_out(const struct queue *queue) {
+    return (queue->paused & WIRE_PAUSE_OUT) != 0;
+}
 static inline bool queue_hands_out(const struct queue *queue) {
-    return (queue->paused & WIRE_PAUSE_OUT) == 0;
+    return !queue_is_paused_out(queue) && !queue->purge.works;
 }
 /* "open", "paused", "paused in" …: for people. */
 const char *queue_state(const struct queue *queue);

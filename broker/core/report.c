@@ -81,7 +81,7 @@ static struct span why_ready(const struct engine *engine, const struct task *tas
         return span_of_text(
             "the broker was restarted and waits for hosts to announce what they run");
     }
-    if (!queue_hands_out(queue)) {
+    if (queue_is_paused_out(queue)) {
         return why_text(text, snprintf(text, REPORT_TEXT,
                                        "queue %.*s is paused: nothing is handed out until it is "
                                        "resumed",
@@ -174,7 +174,7 @@ static void pack_queue(const struct engine *engine, msgpack_packer *packer, uint
     pack_entry(packer, "oldest_ms", (uint64_t)report_oldest_us(engine, index, engine->now) / 1000);
     pack_entry_text(packer, "state", span_of_text(queue_state(queue)));
     pack_entry_bool(packer, "paused_in", !queue_is_open(queue, false));
-    pack_entry_bool(packer, "paused_out", !queue_hands_out(queue));
+    pack_entry_bool(packer, "paused_out", queue_is_paused_out(queue));
     pack_entry_bool(packer, "refuses", queue_refuses(queue, false));
     pack_entry(packer, "done", queue->done);
     pack_entry(packer, "failed", queue->failed);

@@ -49,6 +49,10 @@ static bool restore_queue(struct engine *engine, struct coder_in *in) {
     uint64_t items_max = coder_get(in, 8);
     uint64_t bytes_max = coder_get(in, 8);
     uint8_t paused = (uint8_t)coder_get(in, 1);
+    struct purge purge = {.before = coder_get(in, 8)};
+    purge.session = coder_get(in, 8);
+    purge.call = coder_get(in, 8);
+    purge.open = purge.before > 0; /* perhaps: its work is done again */
     struct span name = coder_get_text(in);
     wherry_err err = WHERRY_OK;
     uint32_t index = coder_done(in) ? queue_intern(engine, name, &err) : 0;
@@ -60,6 +64,10 @@ static bool restore_queue(struct engine *engine, struct coder_in *in) {
     queue->items_max = items_max;
     queue->bytes_max = bytes_max;
     queue->paused = paused;
+    queue->purge = purge;
+    if (purge.before >= engine->next_arrival) {
+        engine->next_arrival = purge.before + 1;
+    }
     queue->set = true;
     engine->next_object = arrival >= engine->next_object ? arrival + 1 : engine->next_object;
     return true;
@@ -261,7 +269,7 @@ static bool restore_task(struct engine *engine, struct coder_in *in, const struc
     }
     if (from.terminal) {
         task_at(engine, index)->status = from.status;
-        task_at(engine, index)->flags |= from.flags & TASK_RECEIVED;
+        task_at(engine, index)->flags |= from.flags & (TASK_RECEIVED | TASK_PURGED);
         result_restore(engine, index); /* an ended session's is purged when the scan is over */
     } else {
         restore_waiting(engine, index, &from);

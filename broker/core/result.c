@@ -11,17 +11,26 @@
 
 #include <string.h>
 
+/* Many are cancelled at once: these two need no cold record each. */
+static struct span result_cancelled(const struct engine *engine, const struct task *task) {
+    return bytes_span((task->flags & TASK_PURGED) != 0 ? &engine->failure_purged
+                                                       : &engine->failure_cancelled);
+}
+
 static struct span result_failure(const struct engine *engine, uint32_t index) {
-    if ((task_at(engine, index)->flags & TASK_COLD) == 0) {
-        return (struct span){NULL, 0};
+    const struct task *task = task_at(engine, index);
+    struct span failure = {NULL, 0};
+    if ((task->flags & TASK_COLD) != 0) {
+        failure = bytes_span(&cold_find(engine, index)->failure);
     }
-    return bytes_span(&cold_find(engine, index)->failure);
+    bool cancelled = task->status == WIRE_CANCELLED && failure.size == 0;
+    return cancelled ? result_cancelled(engine, task) : failure;
 }
 
 static inline uint64_t result_cost_of(const struct engine *engine, uint32_t index) {
     const struct task *task = task_at(engine, index);
     uint64_t size = task->payload_size;
-    if ((task->flags & TASK_COLD) != 0) {
+    if ((task->flags & TASK_COLD) != 0 || task->status == WIRE_CANCELLED) {
         size += result_failure(engine, index).size;
     }
     return size + RESULT_OVERHEAD;
@@ -204,7 +213,8 @@ static void result_send(struct engine *engine, struct stream *stream, uint32_t c
         items[i].status = task->status;
         items[i].payload = (struct payload){task->payload, task->payload_size};
         items[i].inline_payload = (struct span){NULL, 0};
-        if (task->payload == 0 && (task->flags & TASK_COLD) != 0) {
+        if (task->payload == 0 &&
+            ((task->flags & TASK_COLD) != 0 || task->status == WIRE_CANCELLED)) {
             items[i].inline_payload = effects_copy(sink, result_failure(engine, index));
         }
         stream->unsent = task->links.next;

@@ -91,6 +91,8 @@ struct engine {
 
     struct index_chunk *spare_chunk; /* one kept: a lone caller would make and free one a task */
     struct frees frees;
+    struct bytes failure_cancelled; /* encoded once: what every cancelled task says, … */
+    struct bytes failure_purged;    /* … and every purged one */
     struct bytes head; /* scratch: a record's head while it is encoded */
     struct barrier barrier;
     struct grace grace;

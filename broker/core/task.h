@@ -10,7 +10,8 @@
  *     RESULT   terminal: in its stream's list of results, until the client acknowledges it
  *     KEPT     terminal: stays for its time to live, in no list
  *
- * `links` are the lists' (QUEUED: lane, RESULT: stream), the tree's in BACK, or the lease.
+ * `links` are the lists' (QUEUED: lane, WAITING: queue, RESULT: stream), the tree's in BACK, or the
+ * lease.
  * Whatever is rare about a task is in its cold record (cold.h). */
 #ifndef WHERRY_TASK_H
 #define WHERRY_TASK_H
@@ -45,6 +46,7 @@ enum task_flag {
     TASK_RECEIVED = 128, /* its client acknowledged the result (kept ones only) */
     TASK_VOID = 256,     /* a large delivery that came back once before it started, … */
     TASK_VOID_AGAIN = 512, /* … and again: now nothing is sent behind it */
+    TASK_PURGED = 1024,    /* CANCELLED with its queue */
 };
 
 struct task {

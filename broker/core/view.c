@@ -30,7 +30,7 @@ void engine_queue_view(const struct engine *engine, uint32_t at, struct now now,
         .leased = queue->leased,
         .waiters = queue->putters.count + queue->reserved,
         .paused_in = !queue_is_open(queue, false),
-        .paused_out = !queue_hands_out(queue),
+        .paused_out = queue_is_paused_out(queue),
         .oldest_age_us = report_oldest_us(engine, index, now),
     };
 }

@@ -24,6 +24,7 @@ struct waiter {
     uint16_t lane;          /* PUT */
     uint32_t stream;        /* PUT */
     uint32_t task;          /* CALL */
+    uint64_t arrival;       /* PUT: the next number when it came: see purge.h */
     uint64_t number;        /* PUT: the item's; CALL: the call's */
     struct payload payload; /* PUT: handle 0 with a size: not kept */
     struct task_id origin;

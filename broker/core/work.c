@@ -5,6 +5,7 @@
 #include "broker/core/work.h"
 
 #include "broker/core/cancel.h"
+#include "broker/core/purge.h"
 #include "broker/core/state.h"
 
 #include <stdlib.h>
@@ -13,17 +14,15 @@
 struct work {
     struct work *next;
     enum work_kind kind;
-    uint64_t id; /* of the session or host */
+    uint64_t id; /* of the session or host; a queue's index, which is permanent */
     uint16_t slot;
     uint32_t run; /* CANCEL: the run that is worked on */
     uint32_t run_count;
     struct wire_run runs[];
 };
 
-static struct work *work_append(struct engine *engine, uint32_t run_count) {
-    struct works *works = &engine->works;
-    struct work *work = calloc(1, sizeof(*work) + run_count * sizeof(work->runs[0]));
-    CHECK(work != NULL);
+static void work_queue(struct works *works, struct work *work) {
+    work->next = NULL;
     if (works->last != NULL) {
         works->last->next = work;
     } else {
@@ -31,13 +30,29 @@ static struct work *work_append(struct engine *engine, uint32_t run_count) {
     }
     works->last = work;
     works->count++;
+}
+
+static struct work *work_shift(struct works *works) {
+    struct work *work = works->first;
+    works->first = work->next;
+    works->last = works->first == NULL ? NULL : works->last;
+    works->count--;
+    return work;
+}
+
+static struct work *work_append(struct engine *engine, uint32_t run_count) {
+    struct work *work = calloc(1, sizeof(*work) + run_count * sizeof(work->runs[0]));
+    CHECK(work != NULL);
+    work_queue(&engine->works, work);
     return work;
 }
 
 void work_add(struct engine *engine, enum work_kind kind, uint32_t owner) {
     struct work *work = work_append(engine, 0);
     work->kind = kind;
-    work->id = kind == WORK_HOST ? host_at(engine, owner)->id : session_at(engine, owner)->id;
+    work->id = kind == WORK_HOST      ? host_at(engine, owner)->id
+               : kind == WORK_SESSION ? session_at(engine, owner)->id
+                                      : owner;
 }
 
 void work_add_cancel(struct engine *engine, uint32_t stream_index, const struct wire_run *runs,
@@ -112,43 +127,41 @@ static uint32_t work_host(struct engine *engine, const struct work *work, uint32
     return hosts_purge(engine, host, units, over);
 }
 
-static void work_drop_first(struct works *works) {
-    struct work *work = works->first;
-    works->first = work->next;
-    if (works->first == NULL) {
-        works->last = NULL;
+static uint32_t work_do(struct engine *engine, struct work *work, uint32_t units, bool *over) {
+    switch (work->kind) {
+    case WORK_SESSION:
+        return work_session(engine, work, units, over);
+    case WORK_HOST:
+        return work_host(engine, work, units, over);
+    case WORK_CANCEL:
+        return work_cancel(engine, work, units, over);
+    case WORK_PURGE:
+        return purge_work(engine, (uint32_t)work->id, units, over);
     }
-    works->count--;
-    free(work);
+    IMPOSSIBLE("work of no kind");
+}
+
+bool work_is_due(const struct engine *engine) {
+    return engine->works.count > 0 && !barrier_full(engine);
 }
 
 uint32_t work_run(struct engine *engine, uint32_t units) {
-    struct works *works = &engine->works;
-    while (works->first != NULL && units > 0) {
-        struct work *work = works->first;
+    while (units > 0 && work_is_due(engine)) {
+        struct work *work = work_shift(&engine->works);
         bool over = true;
-        uint32_t used = 0;
-        switch (work->kind) {
-        case WORK_SESSION:
-            used = work_session(engine, work, units, &over);
-            break;
-        case WORK_HOST:
-            used = work_host(engine, work, units, &over);
-            break;
-        case WORK_CANCEL:
-            used = work_cancel(engine, work, units, &over);
-            break;
-        }
+        uint32_t used = work_do(engine, work, units, &over);
         units -= used < units ? used : units;
         if (over) {
-            work_drop_first(works);
+            free(work);
+        } else {
+            work_queue(&engine->works, work);
         }
     }
     return units;
 }
 
 void work_fini(struct engine *engine) {
-    while (engine->works.first != NULL) {
-        work_drop_first(&engine->works);
+    while (engine->works.count > 0) {
+        free(work_shift(&engine->works));
     }
 }

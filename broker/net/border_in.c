@@ -262,6 +262,7 @@ static bool call_body_in(struct span body, struct event_call *out) {
     case WIRE_WAITING:
         return count >= 1 && cursor_id(&cursor, &out->id);
     case WIRE_POOL_SHOW:
+    case WIRE_QUEUE_PURGE:
         return count >= 1 && cursor_str(&cursor, WIRE_NAME_MAX, &out->name);
     case WIRE_QUEUE_SET:
         return count >= 3 && cursor_str(&cursor, WIRE_NAME_MAX, &out->name) &&

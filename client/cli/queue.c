@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * `wherry queue`: what there is, one of it, its bounds, and its pauses. */
+ * `wherry queue`: what there is, one of it, its bounds, its pauses, and its purge. */
 #include "client/cli/actions.h"
 #include "client/cli/ask.h"
 #include "common/capacity.h"
@@ -106,6 +106,27 @@ static int queue_resume(const struct flags *flags, wherry_connection *connection
     return err == WHERRY_OK ? queue_show(flags, connection) : cli_fail(name, err, NULL);
 }
 
+/* It may take a while, and must not be given up half way because of that. */
+static int queue_purge(const struct flags *flags, wherry_connection *connection) {
+    static const struct column columns[] = {
+        {"QUEUE", "name", COLUMN_TEXT},
+        {"PURGED", "purged", COLUMN_COUNT},
+    };
+    const char *name = cli_argument(flags, 1);
+    uint64_t count = 0;
+    wherry_err err = wherry_queue_purge(connection, name, WHERRY_FOREVER, &count);
+    if (err == WHERRY_E_INTERRUPTED) {
+        return cli_fail(name, err, "interrupted; the broker goes on with it");
+    }
+    if (err != WHERRY_OK) {
+        return cli_fail(name, err, NULL);
+    }
+    json_t *row = json_pack("{s:s, s:I}", "name", name, "purged", (json_int_t)count);
+    return cli_json(flags) ? cli_print_json(row, 0)
+                           : rows_show(flags, columns, sizeof columns / sizeof *columns,
+                                       json_pack("[o]", row));
+}
+
 /* Flags that the action has no use for are a slip, and so are those that contradict each other. */
 static bool queue_flags_fit(const struct flags *flags) {
     const char *action = cli_argument(flags, 0);
@@ -145,6 +166,7 @@ static int queue_run(const struct flags *flags) {
         {"set", 2, 3, "a NAME and max=N,bytes=SIZE", queue_set},
         {"pause", 1, 1, "a NAME", queue_pause},
         {"resume", 1, 1, "a NAME", queue_resume},
+        {"purge", 1, 1, "a NAME", queue_purge},
     };
     return actions_run(flags, &verb_queue.program, actions, sizeof actions / sizeof *actions,
                        queue_fits);
@@ -153,23 +175,26 @@ static int queue_run(const struct flags *flags) {
 const struct verb verb_queue = {
     .program = {.name = "wherry queue",
                 .synopsis = "[FLAG…] ls | show NAME | set NAME max=N,bytes=SIZE | pause NAME | "
-                            "resume NAME",
+                            "resume NAME | purge NAME",
                 .summary =
                     "List the queues, show one, set its bounds, pause it or resume it.\n"
                     "set makes the queue if need be; \"default\" takes a bound back.\n"
                     "Paused, a queue hands nothing out: what runs goes on, what has not begun\n"
                     "goes back. --in and --refuse pause the way in.\n"
-                    "Each shows the queue as it is then.",
+                    "Each shows the queue as it is then.\n"
+                    "purge ends all tasks that wait, as cancelled (exit 7 of whoever waits for\n"
+                    "them), and says how many; what runs goes on.",
                 .flags = queue_flags,
                 .flag_count = QUEUE_FLAGS,
                 .rest_min = 1,
                 .rest_max = 4,
-                .rest_name = "ls, show, set, pause and resume",
+                .rest_name = "ls, show, set, pause, resume and purge",
                 .examples = "  wherry queue ls\n"
                             "  wherry queue show default -o json\n"
                             "  wherry queue set night max=5000,bytes=1G\n"
                             "  wherry queue set night max=default\n"
                             "  wherry queue pause night     # then: wherry queue resume night\n"
-                            "  wherry queue pause --refuse --out night\n"},
+                            "  wherry queue pause --refuse --out night\n"
+                            "  wherry queue purge night -o json | jq .purged\n"},
     .run = queue_run,
 };

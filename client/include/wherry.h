@@ -398,6 +398,16 @@ WHERRY_API wherry_err wherry_queue_pause(wherry_connection *connection, const ch
 WHERRY_API wherry_err wherry_queue_resume(wherry_connection *connection, const char *name,
                                           unsigned how, int64_t timeout_ms);
 
+/* End everything that waits in a queue, or for room in it, as CANCELLED ("its queue was purged");
+ * whoever submitted it is told. What runs is left alone; what was handed out and has not begun ends
+ * as well, and so does whatever would come back later: a retry, a task of a lost worker.
+ * count     how many have ended; NULL: not wanted.
+ * Returns   OK: all have, and nothing of them will run, restart or not · UNKNOWN (no such queue),
+ *           BUSY (it is being purged already), INVALID, TIMEOUT (it goes on), NO_BROKER,
+ *           INTERRUPTED, FORKED. Blocks: some seconds for millions of tasks. */
+WHERRY_API wherry_err wherry_queue_purge(wherry_connection *connection, const char *name,
+                                         int64_t timeout_ms, uint64_t *count);
+
 /* The broker's state, and one pool with its hosts and processes, as map values whose keys
  * docs/protocol.md lists. out: owned by the caller. Block.
  * Returns   OK, UNKNOWN (no such pool), TIMEOUT, NO_BROKER, INVALID, INTERRUPTED, FORKED. */

@@ -3,11 +3,11 @@
  * What stands in the body of a CALL and of its ANSWER, verb by verb (enum wire_verb).
  *
  *     body_id       [id]                        CALL of TASK_WAIT, TASK_CANCEL, WAITING
- *     body_name     [name]                      CALL of POOL_SHOW
+ *     body_name     [name]                      CALL of POOL_SHOW, QUEUE_PURGE
  *     body_queue    [name, items max, bytes max] CALL of QUEUE_SET
  *     body_pause    [name, pause, resume]       CALL of QUEUE_PAUSE
  *     body_empty    []                          CALL of STATUS; ANSWER of QUEUE_SET, QUEUE_PAUSE
- *     body_number   [number]                    ANSWER of TASK_CANCEL
+ *     body_number   [number]                    ANSWER of TASK_CANCEL, QUEUE_PURGE
  *     body_outcome  [status, payload]           ANSWER of TASK_WAIT
  *     body_text     [text]                      ANSWER of WAITING
  *

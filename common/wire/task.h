@@ -81,6 +81,7 @@ enum wire_verb {
     WIRE_QUEUE_SET = 5,   /* body [name, items max, bytes max]: 0: as it is, 2^64-1: default */
     WIRE_WAITING = 6,     /* body [id bin]: why is it not running? ANSWER body [text] */
     WIRE_QUEUE_PAUSE = 7, /* body [name, pause, resume]: bits of enum wire_pause */
+    WIRE_QUEUE_PURGE = 8, /* body [name]: ANSWER body [how many], when all have ended */
 };
 
 enum wire_pause {

@@ -151,13 +151,17 @@ static void application_resume(void *subject, uint64_t argument) {
     }
 }
 
-/* Paused for a while, mostly; else by whoever comes next, or at the end. */
-static void application_pause(struct sim_client *client) {
+/* Paused for a while, mostly; else by whoever comes next, or at the end. Now and then purged. */
+static void application_manage(struct sim_client *client) {
     static const uint32_t ways[] = {WIRE_PAUSE_OUT, WIRE_PAUSE_OUT, WIRE_PAUSE_IN,
                                     WIRE_PAUSE_REFUSE, WIRE_PAUSE_IN | WIRE_PAUSE_OUT};
     struct rng *rng = &client->rng;
     struct world *world = &client->sim->world;
     uint32_t queue = (uint32_t)rng_below(rng, client->sim->config.queues);
+    if (sim_rng_chance(rng, 150)) {
+        sim_client_purge(client, queue);
+        return;
+    }
     if (sim_rng_chance(rng, 400)) {
         sim_client_pause(client, queue, 0, WIRE_PAUSE_ALL);
         return;
@@ -177,7 +181,7 @@ static void application_move(struct sim_client *client) {
     } else if (roll < 98) {
         application_ask(client);
     } else if (roll < 99) {
-        application_pause(client);
+        application_manage(client);
     } else {
         application_set_queue(client);
     }

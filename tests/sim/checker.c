@@ -86,6 +86,7 @@ struct sim_task *checker_task_add(struct sim_checker *checker, const struct sim_
         .wait_ms = submit->wait_ms,
         .nowhere = strcmp(submit->function, "nowhere") == 0,
     };
+    task->cancel_asked = checker_purge_threatens(checker, task->queue);
     checker->count++;
     checker->sim->world.tally.tasks++;
     return task;
@@ -288,6 +289,8 @@ void checker_finished(struct sim_checker *checker, struct sim_task *task, wherry
 void checker_answered(struct sim_checker *checker, const struct sim_call *call) {
     if (call->verb == WIRE_QUEUE_PAUSE) {
         checker_pause_answered(checker, call);
+    } else if (call->verb == WIRE_QUEUE_PURGE) {
+        checker_purge_answered(checker, call);
     }
     struct sim_task *task = checker_task_find(checker, call->id);
     if (call->verb != WIRE_TASK_CANCEL || task == NULL) {
@@ -306,7 +309,7 @@ void checker_answered(struct sim_checker *checker, const struct sim_call *call) 
 }
 
 void checker_client_died(struct sim_checker *checker, const struct sim_client *client) {
-    checker_pauses_unsure(checker, client);
+    checker_queues_unsure(checker, client);
     for (uint32_t i = 0; i < checker->count; i++) {
         struct sim_task *task = checker->tasks[i];
         if (task->client == client->index && task->client_life == client->life) {

@@ -13,6 +13,7 @@
  *   a run-once task runs at most once                    checker_started_run
  *   what ended or was cancelled is not handed out        checker_effect (DELIVER)
  *   a paused queue hands nothing out                     checker_effect (DELIVER)
+ *   what was purged is not handed out                    checker_effect (DELIVER)
  *   nothing is accepted at or above a bound              checker_accepted, checker_after_step
  *   everything ends once faults stop                     checker_open_tasks */
 #ifndef SIM_CHECKER_H
@@ -52,6 +53,8 @@ struct sim_task {
     bool came_back;      /* over a restart: what comes back is taken above the bound, too */
     bool counted;        /* in its queue, as far as the client can know */
     bool recorded;       /* its result has left the broker */
+    uint64_t purge;      /* the last purge that was asked for when it surely stood in its queue */
+    bool purged;         /* and that was acknowledged: it is not handed out any more */
     wherry_err outcome;
     struct task_note note; /* of the recorded result */
     uint32_t runs;
@@ -61,7 +64,7 @@ struct sim_task {
     uint32_t deliveries;
 };
 
-/* What is known for certain of a queue's pauses. */
+/* What is known for certain of a queue's pauses and purges. */
 struct sim_queue {
     bool held;               /* paused out, and nobody has asked to resume it since */
     bool calm;               /* resumed, and no pause can come any more */
@@ -69,6 +72,9 @@ struct sim_queue {
     uint32_t resumes_open;   /* the same … */
     int64_t unsure_until_us; /* … and until when those of dead clients may arrive */
     uint64_t stamp;          /* grows with each resume, and with what forgets a pause */
+    uint32_t purges_open;    /* on their way: whatever is submitted may meet one … */
+    int64_t purge_until_us;  /* … and until when those of dead clients may arrive */
+    uint64_t purges;         /* asked for so far */
 };
 
 enum { CHECKER_QUEUES = 8 };
@@ -110,6 +116,7 @@ void checker_finished(struct sim_checker *checker, struct sim_task *task, wherry
                       struct span payload);
 /* Every queue was resumed for good: what is orphaned in one must not stay. */
 bool checker_queues_calm(const struct sim_checker *checker);
+void checker_purge_asked(struct sim_checker *checker, struct sim_call *call);
 void checker_pause_asked(struct sim_checker *checker, struct sim_call *call);
 void checker_answered(struct sim_checker *checker, const struct sim_call *call);
 void checker_client_died(struct sim_checker *checker, const struct sim_client *client);

@@ -11,10 +11,13 @@ void checker_uncount(struct sim_checker *checker, struct sim_task *task);
 /* An answer that says: it is certainly not in the queue, and never will be. */
 bool checker_refuses(wherry_err err);
 
-/* QUEUE_PAUSE was answered. */
+/* Submitted now, the task may meet a purge that is on its way. */
+bool checker_purge_threatens(const struct sim_checker *checker, uint32_t queue);
+/* QUEUE_PURGE, QUEUE_PAUSE was answered. */
+void checker_purge_answered(struct sim_checker *checker, const struct sim_call *call);
 void checker_pause_answered(struct sim_checker *checker, const struct sim_call *call);
 /* A client is gone, and its calls may arrive late; a memory broker is gone, and its pauses. */
-void checker_pauses_unsure(struct sim_checker *checker, const struct sim_client *client);
-void checker_pauses_forgotten(struct sim_checker *checker);
+void checker_queues_unsure(struct sim_checker *checker, const struct sim_client *client);
+void checker_queues_forgotten(struct sim_checker *checker);
 
 #endif

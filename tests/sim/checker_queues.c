@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the checker knows of queues that were paused. A pause is certain only if nobody resumed the
- * queue at about the same time: messages of different clients may overtake each other, and those of
- * a dead client come late. */
+ * What the checker knows of queues that were paused or purged. A pause is certain only if nobody
+ * resumed the queue at about the same time: messages of different clients may overtake each other,
+ * and those of a dead client come late. */
 #include "tests/sim/checker_private.h"
 #include "tests/sim/sim.h"
 
@@ -45,9 +45,14 @@ void checker_pause_answered(struct sim_checker *checker, const struct sim_call *
     }
 }
 
-void checker_pauses_unsure(struct sim_checker *checker, const struct sim_client *client) {
+void checker_queues_unsure(struct sim_checker *checker, const struct sim_client *client) {
     for (uint32_t i = 0; i < SIM_CALLS_MAX; i++) {
         const struct sim_call *call = &client->calls[i];
+        if (call->open && call->verb == WIRE_QUEUE_PURGE) {
+            struct sim_queue *queue = &checker->queues[call->queue];
+            queue->purges_open--;
+            queue->purge_until_us = checker->sim->world.now_us + CHECKER_LATE_US;
+        }
         if (call->open && call->verb == WIRE_QUEUE_PAUSE) {
             struct sim_queue *queue = &checker->queues[call->queue];
             queue->pauses_open -= call->pause != 0;
@@ -57,9 +62,52 @@ void checker_pauses_unsure(struct sim_checker *checker, const struct sim_client 
     }
 }
 
-void checker_pauses_forgotten(struct sim_checker *checker) {
-    for (uint32_t i = 0; i < 2 && !checker->sim->config.durable; i++) {
+/* What a memory broker forgot is submitted again, perhaps behind a purge that is on its way. */
+void checker_queues_forgotten(struct sim_checker *checker) {
+    if (checker->sim->config.durable) {
+        return;
+    }
+    for (uint32_t i = 0; i < 2; i++) {
         checker->queues[i].held = false;
         checker->queues[i].stamp++;
+    }
+    for (uint32_t i = 0; i < checker->count; i++) {
+        checker->tasks[i]->purge = 0;
+        checker->tasks[i]->purged = false;
+    }
+}
+
+/* ---- purges ---------------------------------------------------------------------------------- */
+
+bool checker_purge_threatens(const struct sim_checker *checker, uint32_t queue) {
+    const struct sim_queue *of = &checker->queues[queue];
+    return of->purges_open > 0 || checker->sim->world.now_us < of->purge_until_us;
+}
+
+/* Everything of the queue may be cancelled from now on; what was accepted and has not left surely
+ * ends by it. */
+void checker_purge_asked(struct sim_checker *checker, struct sim_call *call) {
+    struct sim_queue *queue = &checker->queues[call->queue];
+    queue->purges_open++;
+    call->stamp = ++queue->purges;
+    for (uint32_t i = 0; i < checker->count; i++) {
+        struct sim_task *task = checker->tasks[i];
+        bool over = task->finished && (task->flags & TASK_NO_RESULT) == 0;
+        if (task->queue == call->queue && !over) {
+            checker_cancel_asked(checker, task);
+            bool known = checker->sim->config.durable || !task->came_back; /* by this broker */
+            bool there = known && task->accepted && task->deliveries == 0;
+            task->purge = there ? call->stamp : task->purge;
+        }
+    }
+}
+
+void checker_purge_answered(struct sim_checker *checker, const struct sim_call *call) {
+    struct sim_queue *queue = &checker->queues[call->queue];
+    queue->purges_open--;
+    for (uint32_t i = 0; i < checker->count && call->err == WHERRY_OK; i++) {
+        struct sim_task *task = checker->tasks[i];
+        bool there = task->queue == call->queue && task->purge == call->stamp;
+        task->purged = task->purged || (there && task->deliveries == 0);
     }
 }

@@ -59,7 +59,7 @@ void checker_broker_crashed(struct sim_checker *checker) {
     checker_explain(checker);
     checker->ended_count = checker->sim->config.durable ? checker->ended_firm : 0;
     checker->ended_closed = checker->ended_count;
-    checker_pauses_forgotten(checker);
+    checker_queues_forgotten(checker);
     for (uint32_t i = 0; i < checker->count; i++) {
         struct sim_task *task = checker->tasks[i];
         checker_uncount(checker, task);
@@ -137,6 +137,9 @@ static void checker_handed_out(struct sim_checker *checker, struct task_id id, s
     }
     world_note(world, "task %u is handed out as %" PRIu64 ":%" PRIu64, task->ordinal, token.epoch,
                token.counter);
+    if (task->purged) {
+        world_fail(world, "task %u was purged, and is handed out", task->ordinal);
+    }
     if (checker->queues[task->queue].held) {
         world_fail(world, "task %u is handed out, and its queue is paused", task->ordinal);
     }

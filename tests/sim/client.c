@@ -342,3 +342,20 @@ struct sim_call *sim_client_pause(struct sim_client *client, uint32_t queue, uin
     }
     return call;
 }
+
+struct sim_call *sim_client_purge(struct sim_client *client, uint32_t queue) {
+    struct bytes body = BYTES_EMPTY;
+    char name[8];
+    snprintf(name, sizeof name, "q%u", queue);
+    body_put_name(&body, span_of_text(name));
+    struct sim_call *call = sim_client_call(client, WIRE_QUEUE_PURGE, &body, 20000);
+    bytes_free(&body);
+    if (call != NULL) {
+        call->queue = queue;
+        world_note(&client->sim->world, "c%u purges %s", client->index, name);
+        world_fault(&client->sim->world, FAULT_QUEUE_PURGED);
+        checker_purge_asked(&client->sim->checker, call);
+        sim_client_wake(client);
+    }
+    return call;
+}

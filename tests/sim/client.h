@@ -19,7 +19,7 @@ struct sim_call {
     uint32_t verb;
     struct task_id id; /* TASK_WAIT, TASK_CANCEL, WAITING */
     struct sim_client *client;
-    uint32_t queue; /* QUEUE_PAUSE: q0, q1, … */
+    uint32_t queue; /* QUEUE_PAUSE, QUEUE_PURGE: q0, q1, … */
     uint32_t pause; /* … and what was asked */
     uint32_t resume;
     uint64_t stamp; /* the checker's: 0: others were on their way */
@@ -76,6 +76,7 @@ struct sim_call *sim_client_call(struct sim_client *client, enum wire_verb verb,
                                  const struct bytes *body, int64_t timeout_ms);
 struct sim_call *sim_client_pause(struct sim_client *client, uint32_t queue, uint32_t pause,
                                   uint32_t resume);
+struct sim_call *sim_client_purge(struct sim_client *client, uint32_t queue);
 struct sim_call *sim_client_set_queue(struct sim_client *client, const char *queue,
                                       uint64_t items_max, uint64_t bytes_max);
 

@@ -30,6 +30,7 @@ static const char *const plants_names[PLANT_COUNT] = {
     [PLANT_NO_FLOOR] = "no-floor",
     [PLANT_CANCEL_UNSTORED] = "cancel-unstored",
     [PLANT_PAUSE_UNSTORED] = "pause-unstored",
+    [PLANT_PURGE_UNSTORED] = "purge-unstored",
     [PLANT_ONCE_UNSTORED] = "once-unstored",
     [PLANT_PARKED_UNTOLD] = "parked-untold",
     [PLANT_LOST_WAKEUP] = "lost-wakeup",

@@ -45,6 +45,7 @@ static const struct {
     {PLANT_NO_FLOOR, unannounced_then_second_crash_is_fenced_by_floor},
     {PLANT_CANCEL_UNSTORED, cancel_is_stored_before_acknowledged},
     {PLANT_PAUSE_UNSTORED, paused_queue_stays_paused_over_a_restart},
+    {PLANT_PURGE_UNSTORED, task_that_was_out_at_a_purge_does_not_come_back_after_a_restart},
     {PLANT_ONCE_UNSTORED, start_of_a_once_task_is_stored_before_its_delivery},
     {PLANT_PARKED_UNTOLD, parked_submits_do_not_hold_up_another_queue},
     {PLANT_LOST_WAKEUP, putter_is_woken_when_room_appears},

@@ -177,6 +177,12 @@ void puppet_pause(struct puppet *puppet, uint64_t call, const char *queue, uint3
     puppet_ask(puppet, call, WIRE_QUEUE_PAUSE, &body, 1000);
 }
 
+void puppet_purge(struct puppet *puppet, uint64_t call, const char *queue) {
+    struct bytes body = BYTES_EMPTY;
+    body_put_name(&body, span_of_text(queue));
+    puppet_ask(puppet, call, WIRE_QUEUE_PURGE, &body, -1);
+}
+
 struct task_id puppet_id(const struct puppet *puppet, const char *queue, uint64_t number) {
     return (struct task_id){.session = puppet->session,
                             .slot = id_slot_of_name(span_of_text(queue)),

@@ -88,6 +88,7 @@ void puppet_call(struct puppet *puppet, uint64_t call, enum wire_verb verb, stru
                  int64_t timeout_ms);
 void puppet_pause(struct puppet *puppet, uint64_t call, const char *queue, uint32_t pause,
                   uint32_t resume);
+void puppet_purge(struct puppet *puppet, uint64_t call, const char *queue);
 struct task_id puppet_id(const struct puppet *puppet, const char *queue, uint64_t number);
 void puppet_plain(struct puppet *puppet, enum wire_type type); /* BEAT, GOODBYE, DRAIN */
 

@@ -38,7 +38,8 @@
     X(CLOCK_JUMP, "wall clock jumped")                                                             \
     X(STRANGER, "stranger with a wrong version or secret")                                         \
     X(ROUTE_NOTICED, "broker noticed a lost route")                                                \
-    X(QUEUE_PAUSED, "queue paused or resumed")
+    X(QUEUE_PAUSED, "queue paused or resumed")                                                     \
+    X(QUEUE_PURGED, "queue purged")
 
 enum sim_fault {
 #define X(name, text) FAULT_##name,

@@ -123,6 +123,40 @@ static void pausing_is_refused_where_it_makes_no_sense(void **state) {
     assert_says(program_stderr(near), "did you mean pause?");
 }
 
+static void submit_to_night(struct sandbox *box, const struct broker *broker, const char *function,
+                            const char *argument, char id[27]) {
+    struct program *submit = program_run(box, 0, "wherry", "submit", "--queue", "night", "--broker",
+                                         broker->endpoint, function, argument, NULL);
+    assert_int_equal(strlen(program_stdout(submit)), 27);
+    memcpy(id, program_stdout(submit), 26);
+    id[26] = '\0';
+}
+
+static void a_purge_ends_what_waits_and_leaves_what_runs_alone(void **state) {
+    struct broker *broker = broker_start(*state, NULL);
+    worker_start(*state, broker->endpoint, "--processes", "1", "--pool", "night", NULL);
+    char running[27];
+    char waiting[27];
+    submit_to_night(*state, broker, "wherry.sleep", "1", running);
+    for (const char *row = ""; strstr(row, running) == NULL; sandbox_pause(*state, "it runs")) {
+        row = program_stdout(
+            program_run(*state, 0, "wherry", "ps", "--broker", broker->endpoint, NULL));
+    }
+    submit_to_night(*state, broker, "wherry.echo", "1", waiting);
+    submit_to_night(*state, broker, "nobody-offers-this", "1", waiting);
+    json_t *purged = json_of(queue(*state, broker, 0, "purge", NULL));
+    assert_int_equal(json_integer_value(json_object_get(purged, "purged")), 2);
+    json_decref(purged);
+    struct program *wait =
+        program_run(*state, 7, "wherry", "wait", "--broker", broker->endpoint, waiting, NULL);
+    assert_says(program_stderr(wait), "its queue was purged");
+    program_run(*state, 0, "wherry", "wait", "--broker", broker->endpoint, running, NULL);
+    struct program *again = program_run(*state, 0, "wherry", "queue", "purge", "night", "--broker",
+                                        broker->endpoint, NULL);
+    assert_says(program_stdout(again), "night");
+    program_run(*state, 3, "wherry", "queue", "purge", "none", "--broker", broker->endpoint, NULL);
+}
+
 static void what_does_not_exist_or_fit_is_refused(void **state) {
     struct broker *broker = house(*state);
     const char *at = broker->endpoint;
@@ -188,6 +222,7 @@ int main(void) {
         SANDBOXED(queues_are_paused_and_resumed),
         SANDBOXED(a_submit_at_a_queue_that_takes_nothing_waits_or_fails_and_says_why),
         SANDBOXED(pausing_is_refused_where_it_makes_no_sense),
+        SANDBOXED(a_purge_ends_what_waits_and_leaves_what_runs_alone),
         SANDBOXED(what_does_not_exist_or_fit_is_refused),
         SANDBOXED(worker_hosts_of_all_pools_are_listed),
         SANDBOXED(running_tasks_are_listed_with_their_place),

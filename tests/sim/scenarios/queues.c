@@ -45,3 +45,80 @@ void delivery_that_has_not_begun_is_taken_back_when_its_queue_is_paused(struct s
     UNTIL(s, cast.child->delivery_count == 9);
     EXPECT(s, counts(s).retries_lease == 0 && counts(s).retries_crash == 0);
 }
+
+/* Handed out when the queue is purged; then the broker dies, and its host with it. */
+void task_that_was_out_at_a_purge_does_not_come_back_after_a_restart(struct sim *s) {
+    struct cast cast = cast_of(s);
+    cast_deliver(s, &cast, 2, 1);
+    puppet_purge(cast.client, 1, "q0");
+    UNTIL(s, cast.client->call_answered[1]);
+    EXPECT(s, cast.client->call_err[1] == WHERRY_OK);
+    broker_crash(s, STORE_FATE_LOST);
+    broker_start(s);
+    struct cast other = cast_worker(s, "host2", "child2");
+    puppet_credit(other.child, 1);
+    puppet_client_hello(cast.client, true);
+    UNTIL(s, cast.client->results[2] == 1);
+    EXPECT(s, cast.client->result_status[2] == WIRE_CANCELLED);
+    NEVER(s, 1000, other.child->delivery_count > 0);
+}
+
+/* Its answer is lost with the connection; meanwhile somebody has submitted again. */
+void purge_that_is_said_again_spares_what_came_since(struct sim *s) {
+    struct puppet *c = puppet_add(s, "client");
+    puppet_client_hello(c, false);
+    puppet_submit(c, 1, 3, &(struct puppet_lane){.wait_ms = -1});
+    UNTIL(s, c->answer[3] == PUPPET_ACCEPTED);
+    puppet_purge(c, 7, "q0");
+    UNTIL(s, c->results[3] == 1);
+    puppet_submit(c, 4, 2, &(struct puppet_lane){.wait_ms = -1});
+    UNTIL(s, c->answer[5] == PUPPET_ACCEPTED);
+    broker_crash(s, STORE_FATE_KEPT);
+    broker_start(s);
+    puppet_client_hello(c, true);
+    puppet_purge(c, 7, "q0");
+    UNTIL(s, c->call_answered[7]);
+    NEVER(s, 12000, counts(s).ready != 2);
+}
+
+/* One runs, one was handed out behind it, three wait, one waits for room. */
+void purge_reaches_the_queue_the_parked_and_what_has_not_begun(struct sim *s) {
+    struct cast cast = cast_of(s);
+    struct puppet *c = cast.client;
+    cast_deliver(s, &cast, 2, 2);
+    cast.child->started++;
+    puppet_submit(c, 4, 4, &(struct puppet_lane){.wait_ms = -1});
+    UNTIL(s, counts(s).waiters == 1 && counts(s).ready == 3);
+    puppet_purge(c, 1, "q0");
+    UNTIL(s, c->call_answered[1]);
+    EXPECT(s, counts(s).ready == 0 && counts(s).waiters == 0);
+    EXPECT(s, c->answer[7] == PUPPET_REFUSED + WHERRY_E_CANCELLED);
+    UNTIL(s, cast.host->seen[WIRE_CLOSE_GATE] == 1);
+    puppet_gate(cast.host, 0, cast.child->generation, cast.child->started);
+    for (uint64_t number = 3; number <= 6; number++) {
+        UNTIL(s, c->results[number] == 1);
+        EXPECT(s, c->result_status[number] == WIRE_CANCELLED);
+    }
+    puppet_result(cast.child, &cast.child->deliveries[0], WIRE_DONE);
+    UNTIL(s, c->results[2] == 1);
+    EXPECT(s, c->result_status[2] == WIRE_DONE);
+}
+
+/* Beats, and tasks of other queues, go on while a purge works. */
+void purge_of_thousands_holds_nobody_up(struct sim *s) {
+    struct puppet *c = puppet_add(s, "client");
+    puppet_client_hello(c, false);
+    host_up(s, 0);
+    struct sim_client *other = client_up(s, 0);
+    struct puppet_lane crowd = {.queue = "crowd", .wait_ms = -1};
+    for (uint64_t first = 1; first <= 5000; first += 50) {
+        puppet_submit(c, first, 50, &crowd);
+    }
+    UNTIL(s, counts(s).ready == 5000);
+    puppet_purge(c, 1, "crowd");
+    UNTIL(s, counts(s).cancelled > 0);
+    EXPECT(s, counts(s).cancelled < 5000);
+    struct sim_task *task = submit(other, 1000);
+    UNTIL(s, task->finished && c->call_answered[1]);
+    EXPECT(s, task->outcome == WHERRY_OK && counts(s).cancelled == 5000);
+}

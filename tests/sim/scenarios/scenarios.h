@@ -85,6 +85,11 @@
     /* 4.3 what was asked of a queue: queues.c */ \
     X(paused_queue_stays_paused_over_a_restart, DURABLE, 0, 0, 0, NULL) \
     X(delivery_that_has_not_begun_is_taken_back_when_its_queue_is_paused, DURABLE, 0, 0, 0, NULL) \
+    X(task_that_was_out_at_a_purge_does_not_come_back_after_a_restart, DURABLE, 0, 0, 0, NULL) \
+    X(purge_that_is_said_again_spares_what_came_since, DURABLE, 0, 0, 0, NULL) \
+    X(purge_reaches_the_queue_the_parked_and_what_has_not_begun, DURABLE, 0, 0, 0, \
+      shape_three_a_queue) \
+    X(purge_of_thousands_holds_nobody_up, MEMORY, 1, 1, 1, NULL) \
     /* 6 bounds: bounds.c */ \
     X(submit_before_get_never_waits_for_itself, DURABLE, 0, 0, 0, shape_few_result_bytes) \
     X(returned_task_above_bound_is_taken_and_putters_wait, DURABLE, 0, 0, 0, shape_one_a_queue) \
