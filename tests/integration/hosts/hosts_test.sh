@@ -169,7 +169,7 @@ done
 told "four machines made: broker, client, one and two"
 
 on broker "$programs/wherry-broker" --listen "$WHERRY_BROKER" --http "$broker:7381" --insecure \
-    >"$place/broker.log" 2>&1 &
+    --store memory: >"$place/broker.log" 2>&1 &
 worker_start one
 worker_start two
 until_true 20 "host one is ready" log_says one msg=ready
