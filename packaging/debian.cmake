@@ -4,7 +4,7 @@
 #     cmake --preset package && cmake --build --preset package --target package
 #
 # Only for a build that is configured for /usr: units and library paths are fixed by then. lintian
-# has nothing to say against them but for its hints (tests/compose/debs.sh asks it).
+# has nothing to say against them (tests/compose/debs.sh asks it).
 set(CPACK_GENERATOR DEB)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_COMPONENTS_GROUPING IGNORE)

@@ -14,7 +14,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 debs=$(cd "${1:-$top/build/package/packages}" && pwd)
 
 if command -v lintian >/dev/null; then
-    lintian --allow-root --suppress-tags no-manual-page --fail-on error,warning "$debs"/*.deb
+    lintian --allow-root --fail-on error,warning "$debs"/*.deb
     echo "lintian: no errors, no warnings"
 else
     echo "SKIPPED: debs.sh: lintian is not installed"

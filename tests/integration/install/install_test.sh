@@ -60,7 +60,9 @@ for file in bin/wherry bin/wherry-broker bin/wherry-worker include/wherry.h \
     include/wherry_worker.h include/wherry_base.h "$libdir/libwherry.so.0" \
     "$libdir/libwherry-worker.so.0" "$libdir/pkgconfig/wherry.pc" \
     "$libdir/wherry/examples/wordcount" lib/systemd/system/wherry-broker.service \
-    lib/systemd/system/wherry-worker@.service lib/sysusers.d/wherry.conf; do
+    lib/systemd/system/wherry-worker@.service lib/sysusers.d/wherry.conf \
+    share/man/man1/wherry.1.gz share/man/man1/wherry-broker.1.gz share/man/man1/wherry-worker.1.gz \
+    share/bash-completion/completions/wherry share/doc/wherry/examples/broker.conf; do
     [ -e "$root/$file" ] || fail "$file was not installed"
 done
 for program in wherry wherry-broker wherry-worker; do
