@@ -45,8 +45,10 @@ static bool raise_file_limit(void) {
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < FILES_MIN) {
-        fprintf(stderr, "wherry-broker: %llu open files are too few, %d are the least; raise the "
-                        "limit (ulimit -n)\n", (unsigned long long)limit.rlim_cur, FILES_MIN);
+        fprintf(stderr,
+                "wherry-broker: %llu open files are too few, %d are the least; raise the "
+                "limit (ulimit -n)\n",
+                (unsigned long long)limit.rlim_cur, FILES_MIN);
     }
     return limit.rlim_cur >= FILES_MIN;
 }
@@ -146,12 +148,30 @@ static int house_run(struct house *house) {
     return exit_code;
 }
 
+static int backup_run(const struct options *options) {
+    struct store_backup told;
+    if (options->store == NULL ||
+        store_backup(options->store, options->backup, &told) != WHERRY_OK) {
+        fprintf(stderr, "wherry-broker: %s\n",
+                options->store != NULL ? wherry_last_error() : "no store: name it with --store");
+        return EXIT_UNUSABLE;
+    }
+    printf("records=%llu bytes=%llu\n", (unsigned long long)told.records,
+           (unsigned long long)told.bytes);
+    return fflush(stdout) == 0 ? 0 : EXIT_UNUSABLE;
+}
+
 int main(int argc, char **argv) {
     static struct house house; /* large: the queue settings */
     log_open("wherry-broker");
     enum flags_outcome outcome = options_parse(&house.options, argc, argv);
     if (outcome != FLAGS_GO) {
         return outcome == FLAGS_SHOWN ? 0 : EXIT_USAGE;
+    }
+    if (house.options.backup != NULL) {
+        int code = backup_run(&house.options);
+        options_fini(&house.options);
+        return code;
     }
     if (!raise_file_limit()) {
         return EXIT_UNUSABLE;

@@ -21,6 +21,7 @@ enum {
     FLAG_CONFIG,
     FLAG_CHECK_CONFIG,
     FLAG_EXAMPLE_CONFIG,
+    FLAG_BACKUP,
     FLAG_SETTINGS, /* the first that may stand in a configuration file */
     FLAG_LISTEN = FLAG_SETTINGS,
     FLAG_HTTP,
@@ -88,6 +89,10 @@ static const struct flag table[FLAG_TABLE_SIZE] = {
     [FLAG_EXAMPLE_CONFIG] = {.name = "example-config",
                              .kind = FLAG_SWITCH,
                              .help = "print one with every setting and its default, and exit"},
+    [FLAG_BACKUP] = {.name = "backup",
+                     .argument = "FILE",
+                     .help = "copy the store, which a broker may be using, into a new file, and\n"
+                             "exit (wherry backup FILE does it by this)"},
     [FLAG_LISTEN] = {.name = "listen",
                      .letter = 'l',
                      .argument = "ENDPOINT",
@@ -204,6 +209,7 @@ static enum flags_outcome read_queues(struct options *options, const struct flag
 }
 
 static enum flags_outcome read_rest(struct options *options, const struct flags *flags) {
+    options->backup = flags_text(flags, FLAG_BACKUP);
     options->store = flags_text(flags, FLAG_STORE);
     if (options->store == NULL && home_store_url(options->home, sizeof options->home)) {
         options->store = options->home;

@@ -26,6 +26,7 @@ struct options {
     const char *http; /* NULL: off */
     const char *store; /* NULL: neither told, nor a place for it in the environment */
     char home[PATH_MAX];
+    const char *backup; /* NULL: serve */
     uint64_t memory_limit_bytes;
     int64_t grace_ms;
     struct options_queue queues[OPTIONS_QUEUES_MAX];

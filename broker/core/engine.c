@@ -211,6 +211,9 @@ void engine_restored(struct engine *engine, struct now now, struct effects *out)
         if (session->state == SESSION_ENDED) {
             session->ended_ms = session->ended_ms == 0 ? now.wall_ms : session->ended_ms;
             work_add(engine, WORK_SESSION, i);
+            if (engine->grace.copied) { /* in the batch that makes the store's uuid ours */
+                sessions_store(engine, i);
+            }
         }
     }
     grace_begin(engine);

@@ -24,7 +24,8 @@ void grace_init(struct grace *grace) {
 
 void grace_begin(struct engine *engine) {
     int64_t now_us = engine_lived_us(engine);
-    engine->grace.until_us = now_us + (int64_t)TIME_GRACE_MS * 1000;
+    int64_t grace_us = engine->grace.copied ? 0 : (int64_t)TIME_GRACE_MS * 1000;
+    engine->grace.until_us = now_us + grace_us;
     engine->grace.early_us = now_us + (int64_t)TIME_GRACE_MEMORY_MS * 1000;
 }
 

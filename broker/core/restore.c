@@ -38,7 +38,8 @@ static bool restore_store_row(struct engine *engine, struct coder_in *in) {
     if (!coder_done(in) || epoch >= engine->config.epoch) {
         return false;
     }
-    engine->grace.floor = floor;
+    engine->grace.copied = memcmp(uuid, engine->config.store_uuid, sizeof(uuid)) != 0;
+    engine->grace.floor = engine->grace.copied ? (struct token){engine->config.epoch, 0} : floor;
     engine->next_arrival = arrival > engine->next_arrival ? arrival : engine->next_arrival;
     engine->next_object = object > engine->next_object ? object : engine->next_object;
     return true;
@@ -132,6 +133,8 @@ static bool restore_session(struct engine *engine, struct coder_in *in, uint64_t
     }
     if (state == SESSION_ENDED) {
         restore_ended(engine, index, ended_ms);
+    } else if (engine->grace.copied) { /* its client may have gone on in the lost future */
+        restore_ended(engine, index, 0);
     }
     return true;
 }

@@ -44,6 +44,19 @@ wherry_err store_open(const char *url, struct store **out) {
     return err != WHERRY_OK ? err : kind_of_url(url)->open(url, out);
 }
 
+wherry_err store_backup(const char *url, const char *file, struct store_backup *told) {
+    *told = (struct store_backup){0};
+    wherry_err err = store_check_url(url);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    const struct store_ops *kind = kind_of_url(url);
+    if (kind->backup == NULL) {
+        return err_set(WHERRY_E_INVALID, "%s keeps nothing that could be copied", kind->scheme);
+    }
+    return kind->backup(url, file, told);
+}
+
 void store_identity(const struct store *store, struct store_identity *out) {
     store->ops->identity(store, out);
 }

@@ -53,6 +53,11 @@ struct store_batch {
 /* Takes a record of the scan, which is borrowed for the call; anything but OK ends the scan. */
 typedef wherry_err store_each(void *context, const struct store_change *record);
 
+struct store_backup { /* what was written */
+    uint64_t bytes;
+    uint64_t records;
+};
+
 /* One kind of store. */
 struct store_ops {
     const char *scheme; /* "memory:" */
@@ -67,6 +72,8 @@ struct store_ops {
     bool (*has_space)(const struct store *store);
     int (*fd)(const struct store *store); /* −1: commits are done when commit() returns */
     void (*close)(struct store **store);
+    /* NULL: it keeps nothing to be copied. */
+    wherry_err (*backup)(const char *url, const char *file, struct store_backup *told);
 };
 
 /* Every store starts with its kind. */
@@ -80,6 +87,12 @@ wherry_err store_check_url(const char *url);
 /* OK; INVALID: as above; BUSY: another process uses it; SYSTEM: unusable; PROTOCOL: damaged, or
  * written by an unknown version. The text says which and what to do. */
 wherry_err store_open(const char *url, struct store **out);
+
+/* Copies the store at `url`, which a broker may be using, as it is at one moment into a new file. A
+ * store made of that file is another one: it draws a uuid of its own at its first start. INVALID:
+ * nothing to copy, or the file is there already; BUSY: given up, because the store grew too much
+ * meanwhile; SYSTEM. Then nothing is left of it. */
+wherry_err store_backup(const char *url, const char *file, struct store_backup *told);
 
 void store_identity(const struct store *store, struct store_identity *out);
 /* Each record, by kind and then in key order, before the first commit. OK; what `each` returned;

@@ -47,6 +47,7 @@ extern const struct verb verb_queue;
 extern const struct verb verb_worker;
 extern const struct verb verb_ps;
 extern const struct verb verb_dev;
+extern const struct verb verb_backup;
 extern const struct verb verb_bench;
 
 /* The flags that every verb has, at the start of its table; its own begin at CLI_OWN. */

@@ -28,7 +28,7 @@ static void nap(void) {
     nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 }
 
-static bool program_path(const char *name, char *out, size_t size) {
+bool house_program(const char *name, char *out, size_t size) {
     char self[4096];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     if (length <= 0) {
@@ -103,7 +103,7 @@ static int log_open(const struct house *house, const char *name) {
 static pid_t program_start(const struct house *house, const char *name,
                            const char *const *arguments, char text[LOG_SIZE]) {
     char path[4096];
-    if (!program_path(name, path, sizeof path)) {
+    if (!house_program(name, path, sizeof path)) {
         fprintf(stderr, "wherry %s: %s is not beside this program; name a broker with --broker\n",
                 house->verb, name);
         return 0;

@@ -36,4 +36,7 @@ int house_listen(struct house *house);
 int house_work(struct house *house, int64_t processes);
 void house_close(struct house *house);
 
+/* The path of a program that is installed beside this one; false: it is not. */
+bool house_program(const char *name, char *out, size_t size);
+
 #endif

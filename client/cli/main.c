@@ -14,7 +14,7 @@
 
 static const struct verb *const verbs[] = {
     &verb_submit, &verb_map,   &verb_result, &verb_wait, &verb_cancel, &verb_status,
-    &verb_pool,   &verb_queue, &verb_worker, &verb_ps,   &verb_dev,    &verb_bench,
+    &verb_pool,   &verb_queue, &verb_worker, &verb_ps,   &verb_dev,    &verb_backup, &verb_bench,
 };
 
 enum { VERBS = sizeof verbs / sizeof *verbs };

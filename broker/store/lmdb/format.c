@@ -150,7 +150,7 @@ void format_row_write(const struct lmdb_row *row, uint8_t *out) {
     uint8_t *at = out;
     memcpy(at, row_magic, sizeof row_magic);
     put32(at + 8, FORMAT_VERSION);
-    put32(at + 12, 0);
+    put32(at + 12, row->is_copy);
     memcpy(at + 16, row->uuid, sizeof row->uuid);
     at = put64(at + 32, row->epoch);
     at = put64(at, row->batch);
@@ -174,6 +174,7 @@ enum format_found format_row_read(struct span value, struct lmdb_row *out, uint3
     if (value.size != FORMAT_ROW_SIZE || get64(&check) != row_check(value.data)) {
         return FORMAT_DAMAGED;
     }
+    out->is_copy = get32(at + 12) != 0;
     memcpy(out->uuid, at + 16, sizeof out->uuid);
     at += 32;
     out->epoch = get64(&at);

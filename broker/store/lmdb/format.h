@@ -8,7 +8,7 @@
  *     piece    key ‖ number 4       numbers from 1: what did not fit in, cut every 65,504 bytes
  *              value                check 4, bytes
  *     row      key 0                see struct lmdb_row
- *              value                "wherry\0\0" 8, version 4, 0 4, uuid 16, epoch 8, batch 8,
+ *              value                "wherry\0\0" 8, version 4, is a copy 4, uuid 16, epoch 8, batch 8,
  *                                   transaction 8, counts 16 × 8, check 8
  *
  * All numbers are big endian. A check covers its key and everything else in its value: LMDB itself
@@ -30,6 +30,7 @@ enum {
 
 struct lmdb_row {
     uint8_t uuid[16];
+    bool is_copy; /* a backup, on which no broker has started yet */
     uint64_t epoch;
     uint64_t batch;
     uint64_t transaction;          /* LMDB's number of the one that wrote it */

@@ -40,7 +40,7 @@ static wherry_err lmdb_refuse_errno(const struct lmdb *lmdb, const char *what) {
 
 /* ---- making one ------------------------------------------------------------------------------ */
 
-static int env_open(const char *path, unsigned flags, uint64_t map_bytes, MDB_env **out) {
+int lmdb_env_open(const char *path, unsigned flags, uint64_t map_bytes, MDB_env **out) {
     int rc = mdb_env_create(out);
     rc = rc != 0 ? rc : mdb_env_set_mapsize(*out, map_bytes);
     rc = rc != 0 ? rc : mdb_env_set_maxdbs(*out, TABLES_MAX);
@@ -78,7 +78,7 @@ static wherry_err lmdb_make(struct lmdb *lmdb) {
     snprintf(path, sizeof path, "%s/data.mdb.new", lmdb->url.folder);
     unlinkat(lmdb->folder_fd, "data.mdb.new", 0);
     unlinkat(lmdb->folder_fd, "data.mdb.new-lock", 0);
-    int rc = env_open(path, MDB_NOSUBDIR, lmdb->url.map_bytes, &env);
+    int rc = lmdb_env_open(path, MDB_NOSUBDIR, lmdb->url.map_bytes, &env);
     rc = rc != 0 ? rc : make_rows(env);
     mdb_env_close(env);
     if (rc != 0) {
@@ -145,6 +145,13 @@ static wherry_err row_raise_in(struct lmdb *lmdb, MDB_txn *txn) {
         return err_set(WHERRY_E_PROTOCOL, "the store in %s is damaged: its row is not of its last "
                                           "transaction", lmdb->url.folder);
     }
+    if (lmdb->row.is_copy) {
+        lmdb->row.is_copy = false;
+        entropy_fill(lmdb->row.uuid, sizeof lmdb->row.uuid);
+        log_event(LOG_WARN, "the store is a backup's copy: what was accepted after it is not here, "
+                            "and sessions of that time are refused",
+                  log_text("folder", lmdb->url.folder));
+    }
     lmdb->row.epoch = epoch_after(lmdb->row.epoch);
     lmdb->row.batch = 0;
     rc = lmdb_put_row(txn, lmdb->objects, &lmdb->row);
@@ -176,7 +183,7 @@ static wherry_err env_ready(struct lmdb *lmdb) {
             return err;
         }
     }
-    int rc = env_open(lmdb->url.folder, 0, lmdb->url.map_bytes, &lmdb->env);
+    int rc = lmdb_env_open(lmdb->url.folder, 0, lmdb->url.map_bytes, &lmdb->env);
     return rc != 0 ? lmdb_refuse(lmdb, "cannot open it", rc) : row_raise(lmdb);
 }
 
@@ -234,6 +241,7 @@ static wherry_err lmdb_begin(struct lmdb *lmdb) {
         return err;
     }
     identity_take(lmdb);
+    mdb_reader_check(lmdb->env, NULL); /* of copiers that were killed */
     lmdb->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (lmdb->event_fd < 0) {
         return lmdb_refuse_errno(lmdb, "eventfd");
@@ -293,4 +301,5 @@ const struct store_ops store_lmdb_ops = {
     .has_space = lmdb_has_space,
     .fd = lmdb_fd,
     .close = lmdb_close,
+    .backup = lmdb_backup,
 };

@@ -68,6 +68,18 @@ static inline struct lmdb *lmdb_of(const struct store *store) {
     return (struct lmdb *)store;
 }
 
+/* ---- lmdb.c ---- */
+
+/* 0, or LMDB's error; env is to be closed in any case. */
+int lmdb_env_open(const char *path, unsigned flags, uint64_t map_bytes, MDB_env **out);
+
+/* ---- backup.c ---- */
+
+wherry_err lmdb_backup(const char *url, const char *file, struct store_backup *told);
+/* The same; it is given up when the store grows by more than growth_bytes. */
+wherry_err lmdb_backup_within(const char *url, const char *file, uint64_t growth_bytes,
+                              struct store_backup *told);
+
 /* ---- commit.c ---- */
 
 /* One batch as one synced transaction. 0; ENOSPC, EDQUOT, MDB_MAP_FULL: nothing changed, try the

@@ -59,6 +59,7 @@ static bool file_system_has(const struct lmdb *lmdb, uint64_t bytes) {
 /* False: no space. */
 static bool allocate(struct lmdb *lmdb, uint64_t bytes) {
     int fd = -1;
+    mdb_reader_check(lmdb->env, NULL); /* a copier that was killed would have it grow for ever */
     mdb_env_get_fd(lmdb->env, &fd);
     if (fallocate(fd, 0, 0, (off_t)bytes) == 0) {
         lmdb->reserve.allocated_bytes = bytes;

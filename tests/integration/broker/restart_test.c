@@ -23,14 +23,13 @@ static struct program *worker_that_counts(struct sandbox *box, const struct brok
     char exec[512];
     int size = snprintf(script, sizeof script, "#!/bin/sh\necho run >>%s\nsleep %s\necho 1\n",
                         sandbox_path(box, "runs"), seconds);
-    snprintf(exec, sizeof exec, "run=sh %s",
-             sandbox_write(box, "run.sh", script, (size_t)size));
+    snprintf(exec, sizeof exec, "run=sh %s", sandbox_write(box, "run.sh", script, (size_t)size));
     return worker_start(box, broker->endpoint, "--processes", "1", "--exec", exec, NULL);
 }
 
 static size_t runs(struct sandbox *box) {
-    struct program *count = program_run(box, 0, "/usr/bin/wc", "-l", sandbox_path(box, "runs"),
-                                        NULL);
+    struct program *count =
+        program_run(box, 0, "/usr/bin/wc", "-l", sandbox_path(box, "runs"), NULL);
     return strtoul(program_stdout(count), NULL, 10);
 }
 
@@ -50,8 +49,8 @@ static void what_was_acknowledged_is_there_after_a_kill(void **state) {
     }
     worker_start(*state, broker->endpoint, "--processes", "1", NULL);
     for (size_t i = 0; i < 5; i++) {
-        struct program *result = program_run(*state, 0, "wherry", "result", "--broker",
-                                             broker->endpoint, ids[i], NULL);
+        struct program *result =
+            program_run(*state, 0, "wherry", "result", "--broker", broker->endpoint, ids[i], NULL);
         assert_string_equal(program_stdout(result), "[1, \"two\"]\n");
     }
 }
@@ -174,9 +173,43 @@ static void a_second_broker_on_the_same_store_is_refused(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, sandbox_setup, sandbox_teardown)
 
+/* Taken while the broker runs; then a broker starts on the copy. */
+static void a_backup_is_a_store_to_start_on(void **state) {
+    struct sandbox *box = *state;
+    struct broker *broker = broker_that_keeps(box);
+    char id[27];
+    char later[27];
+    char url[SANDBOX_PATH_SIZE + 32];
+    char file[SANDBOX_PATH_SIZE];
+    char again[SANDBOX_PATH_SIZE];
+    snprintf(file, sizeof file, "%s", sandbox_path(box, "monday.mdb"));
+    snprintf(again, sizeof again, "%s", sandbox_path(box, "again"));
+    snprintf(url, sizeof url, "lmdb:%s", sandbox_path(box, "store"));
+    submit(box, broker, "wherry.echo", "1", id);
+    struct program *backup =
+        program_run(box, 0, "wherry", "backup", "-o", "json", "--store", url, file, NULL);
+    assert_non_null(strstr(program_stdout(backup), "\"records\": "));
+    backup = program_run(box, 1, "wherry", "backup", "--store", url, file, NULL);
+    assert_non_null(strstr(program_stderr(backup), "is there already"));
+    program_run(box, 2, "wherry", "backup", "--store", "memory:x", file, NULL);
+    submit(box, broker, "wherry.echo", "2", later);
+    program_run(box, 0, "/bin/mkdir", again, NULL);
+    program_run(box, 0, "/bin/cp", file, sandbox_path(box, "again/data.mdb"), NULL);
+    program_kill(broker->program);
+    snprintf(url, sizeof url, "lmdb:%s", again);
+    broker = broker_start(box, "--store", url, NULL);
+    assert_true(program_said(broker->program, "the store is a backup's copy"));
+    worker_start(box, broker->endpoint, "--processes", "1", NULL);
+    struct program *result =
+        program_run(box, 0, "wherry", "result", "--broker", broker->endpoint, id, NULL);
+    assert_string_equal(program_stdout(result), "1\n");
+    program_run(box, 3, "wherry", "result", "--broker", broker->endpoint, later, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(what_was_acknowledged_is_there_after_a_kill),
+        TEST(a_backup_is_a_store_to_start_on),
         TEST(a_result_that_was_told_is_still_there_after_a_kill),
         TEST(a_task_that_runs_through_a_restart_runs_once),
         TEST(status_tells_which_hosts_a_restart_waits_for),

@@ -257,6 +257,11 @@ void bench_restart(struct bench *bench) {
     bench_forget(bench);
 }
 
+void bench_restart_on_copy(struct bench *bench) {
+    bench->config.store_uuid[0]++;
+    bench_restart(bench);
+}
+
 struct engine *bench_engine(struct bench *bench) {
     return bench->engine;
 }

@@ -380,6 +380,29 @@ static void on_memory_without_a_host_the_grace_time_is_whole(void **state) {
     bench_close(bench);
 }
 
+/* What the broker did after the backup is another future: its clients may have gone on there, and
+ * what its hosts announce was begun there. */
+static void on_a_copy_sessions_are_lost_and_nothing_announced_counts(void **state) {
+    (void)state;
+    struct bench *bench = one_leased(0);
+    size_t over = bench_logged(bench, "grace time over");
+    bench_restart_on_copy(bench);
+    bench_hello_client(bench, 1, 1, true);
+    assert_non_null(strstr(bench_trace(bench), "1 SESSION_LOST\n"));
+    struct bench_place place = announcing(1, 100, 1, false);
+    bench_hello_host(bench, 10, 10, "f", &place, 1);
+    assert_int_equal(bench_counts(bench).leased, 0);
+    commit_all(bench);
+    assert_int_equal(bench_logged(bench, "grace time over"), over + 1);
+    bench_worker(bench, 20, "f");
+    commit_all(bench);
+    assert_int_equal(bench_counts(bench).leased, 1); /* to the new one, at once */
+    bench_restart(bench);                            /* no copy any more, and still lost */
+    bench_hello_client(bench, 1, 1, true);
+    assert_non_null(strstr(bench_trace(bench), "1 SESSION_LOST\n"));
+    bench_close(bench);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepted_tasks_results_and_answers_survive),
@@ -400,6 +423,7 @@ int main(void) {
         cmocka_unit_test(what_nobody_resubmits_is_given_up_after_the_grace_time),
         cmocka_unit_test(on_memory_a_resubmission_waits_three_seconds_once_a_host_is_there),
         cmocka_unit_test(on_memory_without_a_host_the_grace_time_is_whole),
+        cmocka_unit_test(on_a_copy_sessions_are_lost_and_nothing_announced_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
