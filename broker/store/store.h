@@ -88,7 +88,8 @@ wherry_err store_check_url(const char *url);
  * written by an unknown version. The text says which and what to do. */
 wherry_err store_open(const char *url, struct store **out);
 
-/* Copies the store at `url`, which a broker may be using, as it is at one moment into a new file. A
+/* Not in a process that has the store open: its locks would be lost (fcntl).
+ * Copies the store at `url`, which a broker may be using, as it is at one moment into a new file. A
  * store made of that file is another one: it draws a uuid of its own at its first start. INVALID:
  * nothing to copy, or the file is there already; BUSY: given up, because the store grew too much
  * meanwhile; SYSTEM. Then nothing is left of it. */

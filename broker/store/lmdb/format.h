@@ -8,8 +8,8 @@
  *     piece    key ‖ number 4       numbers from 1: what did not fit in, cut every 65,504 bytes
  *              value                check 4, bytes
  *     row      key 0                see struct lmdb_row
- *              value                "wherry\0\0" 8, version 4, is a copy 4, uuid 16, epoch 8, batch 8,
- *                                   transaction 8, counts 16 × 8, check 8
+ *              value                "wherry\0\0" 8, version 4, is a copy 4, uuid 16, epoch 8,
+ *                                   batch 8, transaction 8, counts 16 × 8, check 8
  *
  * All numbers are big endian. A check covers its key and everything else in its value: LMDB itself
  * has none. A piece and its page header fill 16 pages of 4 KiB. */
