@@ -54,7 +54,7 @@ static void text_read(char *text) {
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-static bool entry_put(struct joblog *log, uint64_t number, char *item, bool done) {
+static bool entry_put(struct joblog *log, uint64_t number, char *item, bool done, const char *id) {
     if (number > log->count) {
         size_t count = number > log->count * 2 ? number : log->count * 2;
         struct joblog_entry *more = realloc(log->entries, count * sizeof *more);
@@ -69,6 +69,7 @@ static bool entry_put(struct joblog *log, uint64_t number, char *item, bool done
     free(entry->item);
     entry->item = strdup(item);
     entry->done = done;
+    snprintf(entry->id, sizeof entry->id, "%s", id);
     return entry->item != NULL;
 }
 
@@ -93,7 +94,8 @@ static bool line_read(struct joblog *log, char *line, size_t size_max) {
         return false;
     }
     text_read(fields[6]);
-    return entry_put(log, number, fields[6], strcmp(fields[4], "done") == 0);
+    bool sent = strcmp(fields[4], JOBLOG_STATE_SENT) == 0;
+    return entry_put(log, number, fields[6], strcmp(fields[4], "done") == 0, sent ? fields[1] : "");
 }
 
 static int lines_read(struct joblog *log, char *text, size_t size, const char *title) {
@@ -205,7 +207,8 @@ int joblog_open(struct joblog *log, const char *path, bool resume, const char *t
                                : log_take_up(log, (size_t)status.st_size, resume, title);
 }
 
-enum joblog_answer joblog_look(const struct joblog *log, uint64_t number, const char *item) {
+enum joblog_answer joblog_look(const struct joblog *log, uint64_t number, const char *item,
+                               const char **id) {
     if (number > log->count || log->entries[number - 1].item == NULL) {
         return JOBLOG_TODO;
     }
@@ -213,7 +216,8 @@ enum joblog_answer joblog_look(const struct joblog *log, uint64_t number, const 
     if (strcmp(entry->item, item) != 0) {
         return JOBLOG_OTHER;
     }
-    return entry->done ? JOBLOG_DONE : JOBLOG_TODO;
+    *id = entry->id;
+    return entry->done ? JOBLOG_DONE : entry->id[0] != '\0' ? JOBLOG_SENT : JOBLOG_TODO;
 }
 
 bool joblog_write(struct joblog *log, const struct joblog_line *line) {

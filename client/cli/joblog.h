@@ -15,9 +15,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define JOBLOG_STATE_SENT "sent"
+
+enum { JOBLOG_ID_SIZE = 32 };
+
 struct joblog_entry {
     char *item; /* NULL: no line */
     bool done;
+    char id[JOBLOG_ID_SIZE]; /* handed out, and nothing known of its end; "": not so */
 };
 
 struct joblog {
@@ -32,18 +37,20 @@ struct joblog_line {
     const char *id; /* "": never submitted */
     int64_t start_ms;
     int64_t took_ms;
-    const char *state; /* "done", "failed", "cancelled" */
+    const char *state; /* "sent" when it is handed out; later "done", "failed", "cancelled" */
     int64_t exit;
     const char *item;
 };
 
-enum joblog_answer { JOBLOG_TODO, JOBLOG_DONE, JOBLOG_OTHER };
+enum joblog_answer { JOBLOG_TODO, JOBLOG_SENT, JOBLOG_DONE, JOBLOG_OTHER };
 
 /* An exit code, after one line on stderr if it is not 0. title: what is run; a log of something
  * else is refused, as is one that is there without `resume`. */
 int joblog_open(struct joblog *log, const char *path, bool resume, const char *title);
-/* What the log knows of this item; OTHER: it had another item at this number. */
-enum joblog_answer joblog_look(const struct joblog *log, uint64_t number, const char *item);
+/* What the log knows of this item; OTHER: it had another item at this number; SENT: with this id.
+ */
+enum joblog_answer joblog_look(const struct joblog *log, uint64_t number, const char *item,
+                               const char **id);
 /* False after one line on stderr. */
 bool joblog_write(struct joblog *log, const struct joblog_line *line);
 void joblog_close(struct joblog *log);

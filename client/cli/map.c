@@ -44,7 +44,7 @@ static const struct flag map_flags[MAP_FLAGS] = {
                           "goes on), now (the rest is cancelled)"},
     [MAP_JOBLOG] = {.name = "joblog",
                     .argument = "FILE",
-                    .help = "write a line about each finished item to this file"},
+                    .help = "write a line about each item that is handed out, and that ends"},
     [MAP_RESUME] = {.name = "resume",
                     .kind = FLAG_SWITCH,
                     .help = "go on with the job log: skip the items that it says are done"},
@@ -186,7 +186,9 @@ const struct verb verb_map = {
              "shell is run. Commands run where a worker allows it: wherry dev does.\n"
              "A function's item is read as JSON, else it is a string; each result is one line\n"
              "of JSON. A command's output is printed as it is.\n"
-             "Exit code 1 if any item failed. Ctrl-C cancels what is unfinished.",
+             "Exit code 1 if any item failed. Ctrl-C ends the input and waits for what is out; a\n"
+             "second one cancels that. With --joblog a run whose terminal was closed goes on,\n"
+             "and --resume collects what became of it.",
          .flags = map_flags,
          .flag_count = MAP_FLAGS,
          .rest_min = 1,

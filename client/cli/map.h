@@ -26,6 +26,7 @@ struct map_job {
     wherry_async *async;
     int64_t start_ms; /* on the wall */
     int64_t start_us;
+    bool attached;        /* of a run before; not ready yet */
     bool finished;        /* its outcome is known; main thread only */
     struct map_job *next; /* in the window, in the items' order */
     struct map_job *prev;
@@ -48,7 +49,9 @@ struct map {
     struct map_job *window;
     size_t window_count;
     size_t window_max;
+    size_t attached_count;
     bool input_ended;
+    bool stopped;           /* by the first Ctrl-C: no more items */
     bool cancelled;         /* by a signal, --halt now, or what cannot go on */
     int code;               /* the exit code so far */
     int signal;             /* that ended it; 0: none */
@@ -68,6 +71,16 @@ wherry_value *map_arguments(const struct map *map, const char *item);
 void map_outcome(struct map *map, struct map_job *job);
 /* An item that could not be submitted. */
 void map_unsent(struct map *map, uint64_t number, const char *item);
+
+/* The log learns that it is out. */
+void map_sent(struct map *map, const struct map_job *job);
+
+/* Submits items up to the window's size, as far as there are any. */
+void map_window_fill(struct map *map);
+/* Jobs of a run before whose outcome is there; those that the broker does not know are submitted. */
+void map_attached_look(struct map *map);
+void map_job_free(struct map_job *job);
+bool map_interrupted(void);
 
 /* Runs it to its end; the connection and pool are open. */
 int map_loop(struct map *map);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The loop of `wherry map`. Signals are blocked but in ppoll(), so that none comes between looking
- * and waiting; the first one cancels, a second one kills. */
+ * and waiting. The first Ctrl-C ends the input, the second cancels what is out, a third one kills;
+ * SIGTERM cancels at once. */
 #include "client/cli/convert.h"
 #include "client/cli/map.h"
 #include "client/cli/outcome.h"
@@ -23,137 +24,27 @@ enum {
     QUIET_US = 2000000,
     ASK_MS = 1000,
     JOIN_MS = 5000,
+    ATTACHED_EVERY_MS = 20, /* they tell nobody when they are ready */
     WINDOW_MIN = 16,
     AHEAD = 4,  /* items a worker process */
     ORDERED = 4 /* times that: others finish while the first in order is slow */
 };
 
-static volatile sig_atomic_t signalled;
+static volatile sig_atomic_t signalled; /* the last one */
+static volatile sig_atomic_t signals;   /* how often; SIGTERM counts for two */
 
+/* The third is the program's end. */
 static void on_signal(int number) {
     signalled = number;
-}
-
-/* ---- submitting ----------------------------------------------------------------------------- */
-
-static void job_ready(struct map_job *job) {
-    struct map *map = job->map;
-    pthread_mutex_lock(&map->lock);
-    bool first = map->ready == NULL;
-    job->ready_next = map->ready;
-    map->ready = job;
-    pthread_mutex_unlock(&map->lock);
-    if (first) {
-        ssize_t written = write(map->wake, &(uint64_t){1}, sizeof(uint64_t));
-        (void)written; /* fails only when it is awake anyway */
+    signals = signals + (number == SIGTERM ? 2 : 1);
+    if (signals >= 2) {
+        signal(SIGINT, SIG_DFL);
+        signal(SIGTERM, SIG_DFL);
     }
 }
 
-static void job_done(const wherry_value *value, void *context) {
-    (void)value;
-    job_ready(context);
-}
-
-static void job_failed(wherry_err err, const char *text, void *context) {
-    (void)err;
-    (void)text;
-    job_ready(context);
-}
-
-static void job_free(struct map_job *job) {
-    wherry_async_release(&job->async);
-    free(job->item);
-    free(job);
-}
-
-/* Takes the item. */
-static void job_submit(struct map *map, uint64_t number, char *item) {
-    wherry_value *arguments = map_arguments(map, item);
-    struct map_job *job = arguments == NULL ? NULL : calloc(1, sizeof *job);
-    if (job == NULL) {
-        map_unsent(map, number, item);
-        wherry_value_release(&arguments);
-        free(item);
-        return;
-    }
-    *job = (struct map_job){
-        .map = map,
-        .number = number,
-        .item = item,
-        .start_ms = clock_wall_ms(),
-        .start_us = clock_mono_us(),
-    };
-    wherry_call_options options = {.size = sizeof options,
-                                   .wait_ms = WHERRY_FOREVER,
-                                   .callback = job_done,
-                                   .error_callback = job_failed,
-                                   .context = job};
-    DL_APPEND(map->window, job);
-    map->window_count++;
-    wherry_err err = wherry_pool_apply_async_values(map->pool, map->function, arguments, NULL,
-                                                    &options, &job->async);
-    wherry_value_release(&arguments);
-    if (err != WHERRY_OK) {
-        DL_DELETE(map->window, job);
-        map->window_count--;
-        progress_wipe(&map->progress);
-        int code = cli_fail(item, err, NULL);
-        map_unsent(map, number, item);
-        if (err != WHERRY_E_TOO_LARGE) {
-            map_cancel(map, code);
-            map->code = code;
-        }
-        job_free(job);
-    }
-}
-
-static void items_refuse(struct map *map, uint64_t number, const char *cause, int code) {
-    progress_wipe(&map->progress);
-    fprintf(stderr, "wherry map: item %llu: %s\n", (unsigned long long)number, cause);
-    map_cancel(map, code);
-    map->code = code;
-}
-
-/* Takes the item. */
-static void item_hand(struct map *map, uint64_t number, char *item) {
-    switch (joblog_look(&map->log, number, item)) {
-    case JOBLOG_TODO:
-        job_submit(map, number, item);
-        return;
-    case JOBLOG_DONE:
-        map->state.finished++;
-        map->state.skipped++;
-        break;
-    case JOBLOG_OTHER:
-        items_refuse(map, number, "the job log has another item here; resume with the same items",
-                     CLI_USAGE);
-        break;
-    }
-    free(item);
-}
-
-static void window_fill(struct map *map) {
-    while (!map->input_ended && map->window_count < map->window_max && signalled == 0) {
-        char *item = NULL;
-        enum items_state state = items_next(&map->items, &item);
-        if (state == ITEMS_ONE) {
-            item_hand(map, map->items.given, item);
-            continue;
-        }
-        if (state == ITEMS_WRONG) {
-            items_refuse(map, map->items.given + 1,
-                         errno == EILSEQ ? "holds a 0, which no argument can" : strerror(errno),
-                         CLI_USAGE);
-        }
-        map->input_ended = map->input_ended || state == ITEMS_END;
-        break;
-    }
-    if (!map->input_ended && items_fill(&map->items) == ITEMS_WRONG) {
-        items_refuse(map, map->items.given + 1, strerror(errno), CLI_USAGE);
-    }
-    if (!map->cancelled) {
-        map->state.total = items_total(&map->items);
-    }
+bool map_interrupted(void) {
+    return signals > 0;
 }
 
 /* ---- outcomes ------------------------------------------------------------------------------- */
@@ -162,7 +53,7 @@ static void job_finish(struct map *map, struct map_job *job) {
     DL_DELETE(map->window, job);
     map->window_count--;
     map_outcome(map, job);
-    job_free(job);
+    map_job_free(job);
 }
 
 static void ready_take(struct map *map) {
@@ -265,6 +156,12 @@ void map_cancel(struct map *map, int code) {
         map->cancelled = true;
         map->items.ended = true;
         wherry_pool_terminate(map->pool);
+        struct map_job *job;
+        DL_FOREACH(map->window, job) {
+            if (job->attached) {
+                wherry_async_cancel(job->async);
+            }
+        }
     }
 }
 
@@ -275,6 +172,7 @@ static void wait_something(struct map *map, const sigset_t *mask) {
         {.fd = room ? items_fd(&map->items) : -1, .events = POLLIN},
     };
     long wait_ms = map->progress.on ? PROGRESS_EVERY_US / 1000 : ASK_EVERY_US / 1000;
+    wait_ms = map->attached_count > 0 ? ATTACHED_EVERY_MS : wait_ms;
     struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
     ppoll(files, 2, &wait, mask);
 }
@@ -284,7 +182,7 @@ static void signals_take(sigset_t *before) {
     sigset_t ours;
     sigemptyset(&ours);
     for (size_t i = 0; i < 2; i++) {
-        struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
         struct sigaction was;
         sigaddset(&ours, numbers[i]);
         sigaction(numbers[i], NULL, &was);
@@ -304,6 +202,27 @@ static void cancelled_end(struct map *map, const sigset_t *before) {
     }
 }
 
+/* Asks first: what is out may be worth waiting for. */
+static void signals_judge(struct map *map) {
+    if (signals > 0 && !map->stopped && !map->cancelled) {
+        map->stopped = true;
+        map->input_ended = true;
+        map->code = map->code == CLI_DONE ? CLI_CANCELLED : map->code;
+        if (signals == 1 && map->window_count > 0) {
+            progress_wipe(&map->progress);
+            fprintf(stderr,
+                    "wherry map: no more items; waiting for the %zu that are out (Ctrl-C "
+                    "again cancels them)\n",
+                    map->window_count);
+        }
+    }
+    if (signals > 1 && !map->cancelled) {
+        progress_wipe(&map->progress);
+        fputs("wherry map: cancelling what is unfinished\n", stderr);
+        map_cancel(map, CLI_CANCELLED);
+    }
+}
+
 int map_loop(struct map *map) {
     sigset_t before;
     signals_take(&before);
@@ -311,18 +230,15 @@ int map_loop(struct map *map) {
     while (!map->input_ended || map->window != NULL) {
         int64_t now_us = clock_mono_us();
         workers_ask(map, now_us);
-        window_fill(map);
+        map_window_fill(map);
         quiet_explain(map, now_us);
         progress_draw(&map->progress, &map->state, now_us);
         if (!map->input_ended || map->window != NULL) {
             wait_something(map, &before);
         }
+        map_attached_look(map);
         ready_take(map);
-        if (signalled != 0 && !map->cancelled) {
-            progress_wipe(&map->progress);
-            fputs("wherry map: cancelling what is unfinished\n", stderr);
-            map_cancel(map, CLI_CANCELLED);
-        }
+        signals_judge(map);
     }
     progress_end(&map->progress, &map->state, clock_mono_us());
     cancelled_end(map, &before);

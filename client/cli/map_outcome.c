@@ -230,6 +230,19 @@ void map_outcome(struct map *map, struct map_job *job) {
     }
 }
 
+void map_sent(struct map *map, const struct map_job *job) {
+    struct joblog_line line = {
+        .number = job->number,
+        .id = wherry_async_id(job->async),
+        .start_ms = job->start_ms,
+        .state = JOBLOG_STATE_SENT,
+        .item = job->item,
+    };
+    if (!joblog_write(&map->log, &line)) {
+        map_cancel(map, CLI_FAILED);
+    }
+}
+
 void map_unsent(struct map *map, uint64_t number, const char *item) {
     struct joblog_line line = {
         .number = number,

@@ -174,7 +174,7 @@ static bool file_there(void *path) {
     return file != NULL;
 }
 
-static void a_signal_cancels_what_is_unfinished(void **state) {
+static void a_second_ctrl_c_cancels_what_is_out(void **state) {
     struct sandbox *box = *state;
     struct broker *broker = house(box);
     const char *mark = sandbox_path(box, "mark");
@@ -184,9 +184,79 @@ static void a_signal_cancels_what_is_unfinished(void **state) {
         box, broker, NULL, ARGUMENTS("--", "sh", "-c", script, "{}", ":::", "1", "2", "3", "4"));
     sandbox_wait(box, "a command runs", file_there, (void *)(uintptr_t)mark);
     program_signal(map, SIGINT);
+    program_wait_line(map, "Ctrl-C again cancels them");
+    program_signal(map, SIGINT);
     assert_int_equal(program_wait_exit(map), -SIGINT);
+    assert_says(program_stderr(map), "cancelling what is unfinished");
     struct program *after = map_run(box, broker, 0, NULL, ARGUMENTS("wherry.echo", "7"));
     assert_string_equal(program_stdout(after), "7\n"); /* the workers are free */
+}
+
+static void sigterm_cancels_at_once(void **state) {
+    struct sandbox *box = *state;
+    struct broker *broker = house(box);
+    const char *mark = sandbox_path(box, "mark");
+    char script[256];
+    snprintf(script, sizeof script, "touch %s; exec sleep 600", mark);
+    struct program *map =
+        map_start(box, broker, NULL, ARGUMENTS("--", "sh", "-c", script, "{}", ":::", "1", "2"));
+    sandbox_wait(box, "a command runs", file_there, (void *)(uintptr_t)mark);
+    program_signal(map, SIGTERM);
+    assert_int_equal(program_wait_exit(map), -SIGTERM);
+}
+
+/* A command that says that it runs, and goes on when the door is there. */
+static void door_script(struct sandbox *box, char *out, size_t size) {
+    char mark[SANDBOX_PATH_SIZE];
+    char runs[SANDBOX_PATH_SIZE];
+    snprintf(mark, sizeof mark, "%s", sandbox_path(box, "mark"));
+    snprintf(runs, sizeof runs, "%s", sandbox_path(box, "runs"));
+    snprintf(out, size,
+             "echo \"$0\" >>%s; touch %s; until test -e %s; do sleep 0.02; done; echo \"$0\"", runs,
+             mark, sandbox_path(box, "door"));
+}
+
+static void a_first_ctrl_c_waits_for_what_is_out(void **state) {
+    struct sandbox *box = *state;
+    struct broker *broker = house(box);
+    char script[512];
+    char mark[SANDBOX_PATH_SIZE];
+    snprintf(mark, sizeof mark, "%s", sandbox_path(box, "mark"));
+    door_script(box, script, sizeof script);
+    struct program *map = map_start(
+        box, broker, NULL, ARGUMENTS("-k", "--", "sh", "-c", script, "{}", ":::", "a", "b"));
+    sandbox_wait(box, "a command runs", file_there, mark);
+    program_signal(map, SIGINT);
+    program_wait_line(map, "no more items; waiting for the 2 that are out");
+    sandbox_write(box, "door", "", 0);
+    assert_int_equal(program_wait_exit(map), -SIGINT);
+    assert_string_equal(program_stdout(map), "a\nb\n");
+}
+
+static void what_a_closed_terminal_left_is_collected_by_resume(void **state) {
+    struct sandbox *box = *state;
+    struct broker *broker = house(box);
+    char script[512];
+    char mark[SANDBOX_PATH_SIZE];
+    char log[SANDBOX_PATH_SIZE];
+    snprintf(mark, sizeof mark, "%s", sandbox_path(box, "mark"));
+    snprintf(log, sizeof log, "%s", sandbox_path(box, "log"));
+    door_script(box, script, sizeof script);
+    const char *const first[] = {"-k", "--joblog", log, "--", "sh", "-c", script,
+                                 "{}", ":::",      "a", "b",  "c",  NULL};
+    const char *const again[] = {"-k",   "--joblog", log,   "--resume", "--", "sh", "-c",
+                                 script, "{}",       ":::", "a",        "b",  "c",  NULL};
+    struct program *map = map_start(box, broker, NULL, first);
+    sandbox_wait(box, "a command runs", file_there, mark);
+    program_signal(map, SIGHUP);
+    assert_int_equal(program_wait_exit(map), -SIGHUP);
+    sandbox_write(box, "door", "", 0);
+    map = map_run(box, broker, 0, NULL, again);
+    assert_string_equal(program_stdout(map), "a\nb\nc\n");
+    struct program *runs = program_run(box, 0, "/usr/bin/sort", sandbox_path(box, "runs"), NULL);
+    assert_string_equal(program_stdout(runs), "a\nb\nc\n"); /* each once */
+    map = map_run(box, broker, 0, NULL, again);
+    assert_string_equal(program_stdout(map), "");
 }
 
 static void a_terminal_shows_progress_and_a_pipe_does_not(void **state) {
@@ -220,7 +290,10 @@ int main(void) {
         SANDBOXED(halt_now_cancels_the_rest),
         SANDBOXED(a_resumed_run_skips_what_is_done),
         SANDBOXED(an_unreadable_job_log_is_refused),
-        SANDBOXED(a_signal_cancels_what_is_unfinished),
+        SANDBOXED(a_first_ctrl_c_waits_for_what_is_out),
+        SANDBOXED(a_second_ctrl_c_cancels_what_is_out),
+        SANDBOXED(sigterm_cancels_at_once),
+        SANDBOXED(what_a_closed_terminal_left_is_collected_by_resume),
         SANDBOXED(a_terminal_shows_progress_and_a_pipe_does_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
