@@ -77,7 +77,7 @@ void map_sent(struct map *map, const struct map_job *job);
 
 /* Submits items up to the window's size, as far as there are any. */
 void map_window_fill(struct map *map);
-/* Jobs of a run before whose outcome is there; those that the broker does not know are submitted. */
+/* Jobs of a run before whose outcome is there; what the broker does not know is submitted. */
 void map_attached_look(struct map *map);
 void map_job_free(struct map_job *job);
 bool map_interrupted(void);
