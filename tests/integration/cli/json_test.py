@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Holds what every verb prints with -o json against docs/reference/wherry.schema.json.
 
     json_test.py BIN SCHEMA         exit 77: python3-jsonschema is not installed
