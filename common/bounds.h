@@ -31,6 +31,7 @@ enum {
     BOUND_TRANSFER_BYTES_MS = 20000,   /* bytes a ms: the slowest link that is waited for */
     BOUND_ALONE_BYTES = 256 << 10,     /* larger, and void twice: nothing is sent behind it */
     BOUND_CLOSE_AGAIN_US = 1000000,    /* a CLOSE_GATE without a report is said again */
+    BOUND_BATCH_CHANGES = 16384,       /* records of one commit, so that it is short → as bytes */
     BOUND_STEP_UNITS = 1000,           /* work a step: purges, deaths, listings → next step */
     BOUND_RESULT_HELD_BYTES = 64 << 20, /* unacknowledged results in a child → it starts nothing */
     BOUND_CRASHES = 3,                 /* crashes of a running attempt → FAILED with WORKER_LOST */

@@ -46,12 +46,23 @@ uint64_t barrier_change(struct engine *engine, uint64_t bytes) {
         engine->counts.batches_opened++;
     }
     barrier->bytes += bytes;
+    barrier->changes++;
     return barrier->open;
 }
 
+static bool barrier_at_bound(const struct engine *engine) {
+    return engine->barrier.bytes >= engine->config.batch_bytes_max ||
+           engine->barrier.changes >= engine->config.batch_changes_max;
+}
+
 bool barrier_full(const struct engine *engine) {
-    const struct barrier *barrier = &engine->barrier;
-    return barrier_in_flight(barrier) && barrier->bytes >= engine->config.batch_bytes_max;
+    return barrier_in_flight(&engine->barrier) && barrier_at_bound(engine);
+}
+
+void barrier_close_full(struct engine *engine) {
+    if (barrier_at_bound(engine)) {
+        barrier_close(engine);
+    }
 }
 
 void barrier_close(struct engine *engine) {
@@ -64,6 +75,7 @@ void barrier_close(struct engine *engine) {
     barrier->open++;
     barrier->dirty = false;
     barrier->bytes = 0;
+    barrier->changes = 0;
     barrier->first_arrival[barrier->open % 2] = engine->next_arrival;
 }
 

@@ -20,6 +20,7 @@ struct barrier {
     uint64_t open;             /* committed + 1, or + 2 while one is in flight */
     bool dirty;                /* the open batch holds changes */
     uint64_t bytes;            /* of the open batch */
+    uint32_t changes;          /* the same */
     struct effects held[2];    /* by batch mod 2 */
     uint64_t first_arrival[2]; /* tasks from here on are in that batch */
 };
@@ -47,6 +48,8 @@ uint64_t barrier_change(struct engine *engine, uint64_t bytes);
 bool barrier_full(const struct engine *engine);
 /* Closes the open batch if it holds changes and none is in flight. */
 void barrier_close(struct engine *engine);
+/* The same, only if it is full. */
+void barrier_close_full(struct engine *engine);
 void barrier_committed(struct engine *engine, uint64_t batch);
 
 #endif

@@ -44,6 +44,9 @@ static void engine_config_complete(struct engine_config *config) {
     if (config->batch_bytes_max == 0) {
         config->batch_bytes_max = BOUND_BATCH_BYTES;
     }
+    if (config->batch_changes_max == 0) {
+        config->batch_changes_max = BOUND_BATCH_CHANGES;
+    }
     if (config->step_units_max == 0) {
         config->step_units_max = BOUND_STEP_UNITS;
     }
@@ -277,13 +280,6 @@ static void engine_space(struct engine *engine, bool has_space) {
     }
 }
 
-/* A full batch waits for no tick: what follows in this turn goes into the next one. */
-static void engine_close_full(struct engine *engine) {
-    if (engine->barrier.bytes >= engine->config.batch_bytes_max) {
-        barrier_close(engine);
-    }
-}
-
 static void engine_handle(struct engine *engine, const struct event *event) {
     switch (event->kind) {
     case EVENT_TICK:
@@ -300,7 +296,7 @@ static void engine_handle(struct engine *engine, const struct event *event) {
         return;
     case EVENT_COMMITTED:
         barrier_committed(engine, event->committed);
-        engine_close_full(engine);
+        barrier_close_full(engine); /* before what was parked adds to it */
         parking_resume(engine);
         return;
     case EVENT_STORE_SPACE:
@@ -337,7 +333,7 @@ void engine_step(struct engine *engine, const struct event *event, struct now no
     if (!parking_takes(engine, event)) {
         engine_handle(engine, event);
     }
-    engine_close_full(engine);
+    barrier_close_full(engine); /* what follows in this turn goes into the next one */
     if (engine->next_arrival != arrival) {
         ages_note(&engine->ages, arrival, now.mono_us);
     }

@@ -28,7 +28,8 @@ struct engine_config {
     uint32_t payload_max;
     /* Shrunk by tests to meet the edges often; 0 takes the default of bounds.h. */
     uint32_t window;          /* unanswered numbers a (session, slot): 65,536 */
-    uint32_t batch_bytes_max; /* 16 MiB */
+    uint32_t batch_bytes_max;   /* 16 MiB */
+    uint32_t batch_changes_max; /* 16,384 */
     uint32_t step_units_max;  /* 1,000 */
 };
 

@@ -52,7 +52,9 @@ struct sim_config sim_config_of(uint64_t seed, bool durable, uint64_t steps) {
     engine->queue_items_max = 2 + rng_below(&rng, 20);
     engine->queue_bytes_max = sim_rng_chance(&rng, 200) ? 60000 : engine->queue_bytes_max;
     engine->results_bytes_max = sim_rng_chance(&rng, 200) ? 50000 : engine->results_bytes_max;
-    engine->batch_bytes_max = sim_rng_chance(&rng, 500) ? 2000 : 0;
+    uint64_t batches = rng_below(&rng, 4);
+    engine->batch_bytes_max = batches < 2 ? 2000 : 0;
+    engine->batch_changes_max = batches == 2 ? 10 : 0;
     engine->step_units_max = sim_rng_chance(&rng, 500) ? 1 + (uint32_t)rng_below(&rng, 4) : 0;
     return config;
 }

@@ -99,8 +99,12 @@ uint32_t format_record_size(const struct store_change *change) {
     return FORMAT_RECORD_HEAD + format_cut(body_size(change), 0).size;
 }
 
-static uint32_t record_check(struct span key, struct span value) {
-    uint64_t check = checksum(checksum(0, key), (struct span){value.data, FORMAT_RECORD_HEAD - 4});
+/* key: RECORD_KEY_SIZE bytes. */
+static uint32_t record_check(const uint8_t *key, struct span value) {
+    uint8_t front[RECORD_KEY_SIZE + FORMAT_RECORD_HEAD - 4];
+    memcpy(front, key, RECORD_KEY_SIZE);
+    memcpy(front + RECORD_KEY_SIZE, value.data, FORMAT_RECORD_HEAD - 4);
+    uint64_t check = checksum(0, (struct span){front, sizeof front});
     return (uint32_t)checksum(check, (struct span){value.data + FORMAT_RECORD_HEAD,
                                                    value.size - FORMAT_RECORD_HEAD});
 }
@@ -111,7 +115,7 @@ void format_record_write(const struct store_change *change, uint8_t *out) {
     put32(out + 4, (uint32_t)change->record.head.size);
     put32(out + 8, (uint32_t)change->payload.size);
     body_copy(change, cut, out + FORMAT_RECORD_HEAD);
-    put32(out + 12, record_check((struct span){change->record.key, RECORD_KEY_SIZE},
+    put32(out + 12, record_check(change->record.key,
                                  (struct span){out, FORMAT_RECORD_HEAD + cut.size}));
 }
 
@@ -126,7 +130,7 @@ enum format_found format_record_read(struct span key, struct span value, struct 
     if (key.size != RECORD_KEY_SIZE || value.size < FORMAT_RECORD_HEAD) {
         return FORMAT_DAMAGED;
     }
-    if (get32(value.data + 12) != record_check(key, value)) {
+    if (get32(value.data + 12) != record_check(key.data, value)) {
         return FORMAT_DAMAGED;
     }
     *version = value.data[0];
@@ -189,11 +193,8 @@ enum format_found format_row_read(struct span value, struct lmdb_row *out, uint3
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 uint64_t format_key_number(const uint8_t *key) {
-    uint64_t number = 0;
-    for (size_t i = 4; i < RECORD_KEY_SIZE; i++) {
-        number = number << 8 | key[i];
-    }
-    return number;
+    const uint8_t *number = key + RECORD_KEY_SIZE - 8;
+    return get64(&number);
 }
 
 void format_key_text(const uint8_t *key, char *out, size_t size) {

@@ -22,8 +22,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+
+#define MAP_LEAST (UINT64_C(256) << 20)
 
 enum { TABLES_MAX = 4, PATH_SIZE = PATH_MAX + 32 };
 
@@ -36,6 +39,25 @@ static wherry_err lmdb_refuse(const struct lmdb *lmdb, const char *what, int rc)
 
 static wherry_err lmdb_refuse_errno(const struct lmdb *lmdb, const char *what) {
     return lmdb_refuse(lmdb, what, errno);
+}
+
+/* As much address space as was asked for or, where a limit or a sanitizer leaves less, a quarter of
+ * it, and so on: the store's file cannot grow beyond it, which is told in time (reserve.c). */
+static void map_fit(struct lmdb_url *url) {
+    uint64_t wanted = url->map_bytes;
+    for (; url->map_bytes > MAP_LEAST; url->map_bytes /= 4) {
+        void *probe = mmap(NULL, url->map_bytes, PROT_READ,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (probe != MAP_FAILED) {
+            munmap(probe, url->map_bytes);
+            break;
+        }
+    }
+    if (url->map_bytes != wanted) {
+        log_event(LOG_WARN, "there is less address space than the store may need",
+                  log_number("wanted_bytes", (int64_t)wanted),
+                  log_number("map_bytes", (int64_t)url->map_bytes));
+    }
 }
 
 /* ---- making one ------------------------------------------------------------------------------ */
@@ -259,7 +281,10 @@ static wherry_err lmdb_open(const char *url, struct store **out) {
     struct lmdb *lmdb = lmdb_create();
     struct store *store = &lmdb->store;
     wherry_err err = lmdb_url_read(url, &lmdb->url);
-    err = err != WHERRY_OK ? err : lmdb_begin(lmdb);
+    if (err == WHERRY_OK) {
+        map_fit(&lmdb->url);
+        err = lmdb_begin(lmdb);
+    }
     if (err != WHERRY_OK) {
         lmdb_close(&store);
         return err;

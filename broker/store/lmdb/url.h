@@ -5,7 +5,8 @@
  *     lmdb:DIR[?reserve=SIZE][&map=SIZE]
  *
  *     reserve   disk allocated ahead of what is used; below it no new work is taken: 256M
- *     map       address space for the file, which can never grow beyond it: 1024G
+ *     map       address space for the file, which can never grow beyond it: 1024G, or less where
+ *               the process may not have so much
  *
  * SIZE as on command lines: 65536, 64K, 1.5G. DIR ends at the first '?'. */
 #ifndef WHERRY_STORE_LMDB_URL_H

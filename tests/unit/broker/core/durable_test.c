@@ -130,10 +130,8 @@ static void a_full_batch_parks_changes_and_answers_beats(void **state) {
     bench_close(bench);
 }
 
-static void what_was_parked_is_spread_over_the_next_batches(void **state) {
-    (void)state;
-    struct engine_config config = {.batch_bytes_max = 400};
-    struct bench *bench = bench_open_with(DURABLE, &config);
+static void parked_in_batches(const struct engine_config *config) {
+    struct bench *bench = bench_open_with(DURABLE, config);
     bench_client(bench, 1);
     struct bench_submit submit = {.function = "f", .first = 1, .count = 3};
     for (; submit.first <= 13; submit.first += 3) {
@@ -145,6 +143,12 @@ static void what_was_parked_is_spread_over_the_next_batches(void **state) {
         assert_int_equal(bench_counts(bench).tasks, tasks);
     }
     bench_close(bench);
+}
+
+static void what_was_parked_is_spread_over_the_next_batches(void **state) {
+    (void)state;
+    parked_in_batches(&(struct engine_config){.batch_bytes_max = 400});
+    parked_in_batches(&(struct engine_config){.batch_changes_max = 3});
 }
 
 static void no_space_stops_new_work_and_nothing_else(void **state) {

@@ -227,6 +227,15 @@ static void what_cannot_be_a_folder_is_refused(void **state) {
     assert_refused(shelf, WHERRY_E_SYSTEM, "Not a directory");
 }
 
+/* Half of what the machine gives a process; with a sanitizer there is far less. */
+static void a_map_is_as_large_as_may_be(void **state) {
+    struct shelf *shelf = *state;
+    store_close(&shelf->store);
+    snprintf(shelf->url, sizeof shelf->url, "lmdb:%s/store?reserve=1M&map=65536G", shelf->folder);
+    shelf_reopen(shelf);
+    shelf_expect(shelf);
+}
+
 static void a_store_that_was_half_made_is_made_again(void **state) {
     struct shelf *shelf = *state;
     char path[128];
@@ -423,6 +432,7 @@ int main(void) {
         TEST(a_folder_serves_one_broker_at_a_time),
         TEST(folders_are_made_private),
         TEST(what_cannot_be_a_folder_is_refused),
+        TEST(a_map_is_as_large_as_may_be),
         TEST(a_store_that_was_half_made_is_made_again),
         TEST(a_file_that_is_no_store_is_refused_and_kept),
         TEST(an_unknown_format_is_refused_by_its_number),
