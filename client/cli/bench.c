@@ -65,6 +65,7 @@ static const struct mode {
 } modes[] = {
     {"throughput", bench_throughput, 2000000, 100, 20000, true},
     {"latency", bench_latency, 5000, 100, 1, true},
+    {"submit", bench_submit, 5000, 100, 1, true},
     {"backlog", bench_backlog, 1000000, 100, 1, false},
     {"payload", bench_payload, 1000, 1 << 20, 8, true},
 };
@@ -82,7 +83,8 @@ static const struct mode *mode_find(const char *name) {
     const char *near = flags_nearest(name, names, MODES);
     flags_refuse(&verb_bench.program, NULL, name,
                  near != NULL ? "no such benchmark; did you mean %s?"
-                              : "no such benchmark: throughput, latency, backlog or payload",
+                              : "no such benchmark: throughput, latency, submit, "
+                                "backlog or payload",
                  near);
     return NULL;
 }
@@ -191,11 +193,12 @@ static int bench_run(const struct flags *flags) {
 
 const struct verb verb_bench = {
     .program = {.name = "wherry bench",
-                .synopsis = "[FLAG…] throughput|latency|backlog|payload",
+                .synopsis = "[FLAG…] throughput|latency|submit|backlog|payload",
                 .summary =
                     "Measure this machine, with a broker and workers started for it.\n"
                     "  throughput   no-op tasks of 100 bytes, 20,000 on their way\n"
                     "  latency      one task at a time: p50 and p99 of its round trip\n"
+                    "  submit       one submit at a time, until the broker has taken it\n"
                     "  backlog      a million tasks queued: submit rate, broker memory, and\n"
                     "               how fast workers take them down\n"
                     "  payload      1 MiB there and back, eight on their way",
@@ -203,7 +206,7 @@ const struct verb verb_bench = {
                 .flag_count = BENCH_FLAGS,
                 .rest_min = 1,
                 .rest_max = 1,
-                .rest_name = "throughput, latency, backlog or payload",
+                .rest_name = "throughput, latency, submit, backlog or payload",
                 .examples = "  wherry bench throughput\n"
                             "  wherry bench latency -o json\n"
                             "  wherry bench backlog --tasks 10000000\n"

@@ -28,6 +28,7 @@ struct bench {
 /* OK, or the error of the first call that failed: wherry_last_error() says more. */
 wherry_err bench_throughput(struct bench *bench, wherry_pool *pool);
 wherry_err bench_latency(struct bench *bench, wherry_pool *pool);
+wherry_err bench_submit(struct bench *bench, wherry_pool *pool);
 wherry_err bench_backlog(struct bench *bench, wherry_pool *pool);
 wherry_err bench_payload(struct bench *bench, wherry_pool *pool);
 
