@@ -63,7 +63,10 @@ static void engine_open(struct house *house) {
     config.memory_bytes_max = house->options.memory_limit_bytes < PAYLOAD_BYTES_MAX
                                   ? house->options.memory_limit_bytes
                                   : PAYLOAD_BYTES_MAX;
-    config.payload_max = WIRE_PAYLOAD_MAX;
+    uint64_t fits = house->identity.commit_bytes_max;
+    config.payload_max = fits != 0 && fits < WIRE_PAYLOAD_MAX ? (uint32_t)fits : WIRE_PAYLOAD_MAX;
+    config.batch_bytes_max =
+        fits != 0 && fits < config.batch_bytes_max ? (uint32_t)fits : config.batch_bytes_max;
     house->engine = engine_create(&config);
 }
 

@@ -34,6 +34,8 @@ struct store_identity {
     uint64_t epoch;   /* of this start */
     bool keeps;       /* records survive; false: memory */
     uint64_t records; /* that a scan gives at the start */
+    uint64_t commit_bytes_max; /* of a batch, or of a batch of one object, that surely fits while
+                                * the store has space; 0: any */
 };
 
 struct store_change {

@@ -214,6 +214,7 @@ static void identity_take(struct lmdb *lmdb) {
     memcpy(identity->uuid, lmdb->row.uuid, sizeof identity->uuid);
     identity->epoch = lmdb->row.epoch;
     identity->keeps = true;
+    identity->commit_bytes_max = lmdb->url.reserve_bytes / LMDB_RESERVE_COMMITS;
     for (uint32_t kind = 1; kind < FORMAT_KINDS; kind++) {
         identity->records += lmdb->row.counts[kind];
     }

@@ -33,6 +33,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* How many commits at their bound the reserve holds: pages that a commit gives back serve again two
+ * commits later, so one that gathers, one under way and one that fits exactly would be three. */
+enum { LMDB_RESERVE_COMMITS = 4 };
+
 struct lmdb_reserve {         /* see reserve.c */
     uint64_t allocated_bytes; /* of the file, from its beginning */
     bool by_free_space;       /* the file system cannot allocate ahead */

@@ -4,7 +4,8 @@
  *
  *     lmdb:DIR[?reserve=SIZE][&map=SIZE]
  *
- *     reserve   disk allocated ahead of what is used; below it no new work is taken: 256M
+ *     reserve   disk allocated ahead of what is used; below it no new work is taken. Payloads may
+ *               have a quarter of it: 256M, which makes 64M
  *     map       address space for the file, which can never grow beyond it: 1024G, or less where
  *               the process may not have so much
  *
