@@ -10,6 +10,8 @@
 #include "common/name.h"
 #include "common/wire/body.h"
 
+#include <string.h>
+
 enum { TASK_BODY_SIZE = 512 }; /* more than any body of these questions: they never grow */
 
 /* ---- attached asyncs ------------------------------------------------------------------------ */
@@ -243,6 +245,46 @@ wherry_err wherry_queue_purge(wherry_connection *connection, const char *name, i
         *count = purged;
     }
     return err;
+}
+
+/* A malformed id is as good as any that nobody has. */
+static wherry_err worker_check(const wherry_connection *connection, const char *worker) {
+    if (connection == NULL || worker == NULL || *worker == 0 || strlen(worker) > WIRE_NAME_MAX) {
+        return err_set(WHERRY_E_INVALID, "no connection, or no worker's id");
+    }
+    return connection_check(connection);
+}
+
+wherry_err wherry_worker_drain(wherry_connection *connection, const char *worker, int64_t grace_ms,
+                               int64_t timeout_ms) {
+    wherry_err err = worker_check(connection, worker);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    if (grace_ms < WHERRY_FOREVER) {
+        return err_set(WHERRY_E_INVALID, "drain: a time of 0 ms or more, or WHERRY_FOREVER");
+    }
+    struct body_drain drain = {span_of_text(worker), grace_ms};
+    uint8_t packed[TASK_BODY_SIZE];
+    struct bytes body = {packed, 0, sizeof packed};
+    body_put_drain(&body, &drain);
+    struct wire_part answer;
+    err = question_answer(connection, WIRE_WORKER_DRAIN, bytes_span(&body), timeout_ms, &answer);
+    return task_release_answer(err, &answer);
+}
+
+wherry_err wherry_worker_join(wherry_connection *connection, const char *worker,
+                              int64_t timeout_ms) {
+    wherry_err err = worker_check(connection, worker);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    uint8_t packed[TASK_BODY_SIZE];
+    struct bytes body = {packed, 0, sizeof packed};
+    body_put_name(&body, span_of_text(worker));
+    struct wire_part answer;
+    err = question_answer(connection, WIRE_WORKER_JOIN, bytes_span(&body), timeout_ms, &answer);
+    return task_release_answer(err, &answer);
 }
 
 wherry_err wherry_status(wherry_connection *connection, int64_t timeout_ms, wherry_value **out) {

@@ -16,6 +16,7 @@ enum {
     BOUND_HOSTS = 4096,                /* worker hosts → REFUSED at hello */
     BOUND_PLACES = 1024,               /* child places of one host → REFUSED at hello */
     BOUND_FUNCTIONS = 1024,            /* functions of one host → REFUSED at hello */
+    BOUND_LEFT = 256,                  /* hosts that left, for WORKER_JOIN → UNKNOWN, not OK */
     BOUND_STREAMS = 256,               /* slots one client session talks to → LIMIT */
     BOUND_WINDOW = 65536,              /* unanswered numbers a (session, slot) → it waits */
     BOUND_MARKS = 1000000,             /* ended sessions, for EXPIRED → the oldest is forgotten */

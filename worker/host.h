@@ -83,6 +83,7 @@ enum host_action_kind {
     HOST_WAKE_CHILD,   /* write to its eventfd: its gate was closed */
     HOST_SIGNAL_CHILD, /* kill(−pid, signal): the whole process group */
     HOST_PLACE_FREE,   /* the page may go; the place may be used again */
+    HOST_LEAVE,        /* the broker sends it away: host_drain(), and force it after `grace_ms` */
     HOST_DRAINED,      /* GOODBYE was output; the process may end */
 };
 
@@ -91,6 +92,7 @@ struct host_action {
     uint32_t place;
     int64_t pid;
     int signal;
+    int64_t grace_ms; /* LEAVE; -1: never */
 };
 /* Takes the next action, false: none. Ask after every call that may have made one. */
 bool host_action(struct host *host, struct host_action *out);

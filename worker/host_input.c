@@ -79,6 +79,14 @@ static void host_input_death_ack(struct host *host, const struct wire_message *m
     }
 }
 
+/* Said again, it may bring another time. */
+static void host_input_leave(struct host *host, const struct wire_message *message) {
+    struct wire_leave order;
+    if (wire_get_leave(message, &order) == WHERRY_OK) {
+        host_act(host, (struct host_action){.kind = HOST_LEAVE, .grace_ms = order.grace_ms});
+    }
+}
+
 void host_input(struct host *host, const struct wire_message *message, int64_t now_us) {
     enum wire_type type;
     if (peer_input(&host->peer, message, &type, now_us) != PEER_PASS) {
@@ -92,5 +100,7 @@ void host_input(struct host *host, const struct wire_message *message, int64_t n
         host_input_signal(host, message);
     } else if (type == WIRE_DEATH_ACK) {
         host_input_death_ack(host, message);
+    } else if (type == WIRE_LEAVE) {
+        host_input_leave(host, message);
     }
 }

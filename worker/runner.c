@@ -44,6 +44,11 @@ static uint32_t runner_fail(struct runner *runner, uint32_t status, uint32_t cod
     return status;
 }
 
+/* A function that was told to stop, and did, has not failed: the broker knows what that was for. */
+static uint32_t runner_failure_status(const struct wherry_task *task) {
+    return task->cancelled(task->context, task->delivery->number) ? WIRE_CANCELLED : WIRE_FAILED;
+}
+
 /* What the function said last: its own text, else the last error, else the code in words. */
 static uint32_t runner_failed(struct runner *runner, wherry_err err) {
     struct wherry_task *task = &runner->task;
@@ -51,15 +56,16 @@ static uint32_t runner_failed(struct runner *runner, wherry_err err) {
         return runner_fail(runner, WIRE_TRY_AGAIN, WHERRY_E_TASK_FAILED, bytes_span(&task->text));
     }
     task->retry_ms = 0;
+    uint32_t status = runner_failure_status(task);
     if (task->has_text) {
-        return runner_fail(runner, WIRE_FAILED, WHERRY_E_TASK_FAILED, bytes_span(&task->text));
+        return runner_fail(runner, status, WHERRY_E_TASK_FAILED, bytes_span(&task->text));
     }
     char text[2400];
     const char *cause = wherry_last_error();
     snprintf(text, sizeof text, "%s: %s", wherry_task_function(task),
              cause[0] != '\0' ? cause : wherry_err_text(err));
     err_set(WHERRY_OK, "%s", ""); /* the next failure shall not show this one's text */
-    return runner_fail(runner, WIRE_FAILED, WHERRY_E_TASK_FAILED, span_of_text(text));
+    return runner_fail(runner, status, WHERRY_E_TASK_FAILED, span_of_text(text));
 }
 
 static uint32_t runner_refuse(struct runner *runner, uint32_t code, const char *text) {

@@ -79,6 +79,7 @@ static const struct flags_program settings_program = {
     .see_also = "wherry(1), wherry-broker(1)",
     .after =
         "SIGTERM drains: nothing new is taken, running tasks end, results are delivered.\n"
+        "So does `wherry worker drain` from anywhere, without a limit unless it sets one.\n"
         "Exit codes: 0 clean, 2 usage, 5 no broker within --connect-timeout, 8 tasks were stopped\n"
         "after the grace time or by a second signal.\n",
     .rest_max = SIZE_MAX,

@@ -37,6 +37,7 @@ enum {
     SUPERVISOR_GOODBYE_MS = 500,
     SUPERVISOR_LOOK_US = 20000, /* draining: whether the last task has ended, which no one tells */
     SUPERVISOR_FORCE_US = 5000000, /* SIGTERM, SIGKILL after 2 s, reports */
+    SUPERVISOR_GRACE_MAX_MS = INT32_MAX,
 };
 
 enum supervisor_exit { EXIT_CLEAN = 0, EXIT_USAGE = 2, EXIT_NO_BROKER = 5, EXIT_FORCED = 8 };
@@ -149,18 +150,46 @@ static void supervisor_letter(struct supervisor *self) {
 
 /* ---- signals -------------------------------------------------------------------------------- */
 
-static void supervisor_drain(struct supervisor *self, int64_t now_us) {
+/* When what still runs is stopped. */
+static int64_t supervisor_force_at(int64_t now_us, int64_t grace_ms) {
+    return grace_ms < 0 || grace_ms > SUPERVISOR_GRACE_MAX_MS ? INT64_MAX
+                                                              : now_us + grace_ms * 1000;
+}
+
+static void supervisor_drain(struct supervisor *self, int64_t now_us, const char *why) {
     self->draining = true;
-    self->force_at_us = now_us + self->settings->grace_ms * 1000;
     pthread_mutex_lock(&self->mutex);
     host_drain(self->host, now_us);
     supervisor_act(self);
     uint32_t running = host_running(self->host);
     pthread_mutex_unlock(&self->mutex);
-    log_event(LOG_INFO, "draining", log_number("running", running),
-              log_number("grace_ms", self->settings->grace_ms));
+    bool endless = self->force_at_us == INT64_MAX;
+    log_event(LOG_INFO, "draining", log_text("why", why), log_number("running", running),
+              log_number("grace_ms", endless ? -1 : (self->force_at_us - now_us) / 1000));
     notify_send("STOPPING=1");
     link_wake(self->link);
+}
+
+/* It may come during a drain that the broker ordered: then our own grace time ends that. */
+static void supervisor_terminate(struct supervisor *self, int64_t now_us) {
+    int64_t force_at_us = supervisor_force_at(now_us, self->settings->grace_ms);
+    self->signalled = true;
+    self->force_at_us = force_at_us < self->force_at_us ? force_at_us : self->force_at_us;
+    supervisor_drain(self, now_us, "a signal");
+}
+
+/* Ordered by the broker; said again, the newest word counts, until a signal comes. */
+static void supervisor_leave(struct supervisor *self, int64_t now_us) {
+    pthread_mutex_lock(&self->mutex);
+    bool asked = self->leave_asked;
+    int64_t grace_ms = self->leave_grace_ms;
+    self->leave_asked = false;
+    pthread_mutex_unlock(&self->mutex);
+    bool forced = self->end_at_us != INT64_MAX;
+    if (asked && !self->signalled && !forced) {
+        self->force_at_us = supervisor_force_at(now_us, grace_ms);
+        supervisor_drain(self, now_us, "the broker");
+    }
 }
 
 /* A second signal does not wait for reports: the broker learns by silence, or by the next start. */
@@ -193,10 +222,10 @@ static void supervisor_signal(struct supervisor *self) {
             supervisor_dump(self);
         } else if (info.ssi_signo == SIGHUP) {
             log_event(LOG_INFO, "nothing to reload");
-        } else if (self->draining) {
+        } else if (self->signalled) {
             supervisor_stop(self);
         } else {
-            supervisor_drain(self, clock_mono_us());
+            supervisor_terminate(self, clock_mono_us());
         }
     }
 }
@@ -302,6 +331,7 @@ static int supervisor_wait_ms(struct supervisor *self, int64_t now_us) {
 
 static void supervisor_turn(struct supervisor *self) {
     int64_t now_us = clock_mono_us();
+    supervisor_leave(self, now_us);
     supervisor_time(self, now_us);
     struct pollfd items[3] = {
         {self->signals, POLLIN, 0}, {self->post, POLLIN, 0}, {self->notice, POLLIN, 0}};

@@ -34,6 +34,9 @@ struct supervisor {
     int64_t say_at_us;
     int64_t give_up_at_us; /* INT64_MAX: never, or a broker answered once */
     bool gave_up;
+    bool leave_asked; /* by the broker, on the link's thread; under the mutex */
+    int64_t leave_grace_ms;
+    bool signalled; /* SIGTERM came once */
     bool draining;
     _Atomic bool drained; /* set by the link's thread, too */
     bool forced;

@@ -37,6 +37,11 @@ void supervisor_act(struct supervisor *self) {
             nursery_free(&self->nursery, action.place, clock_mono_us());
             supervisor_notice(self);
             break;
+        case HOST_LEAVE:
+            self->leave_asked = true;
+            self->leave_grace_ms = action.grace_ms;
+            supervisor_notice(self);
+            break;
         case HOST_DRAINED:
             self->drained = true;
             supervisor_notice(self);

@@ -149,10 +149,9 @@ void attempt_lose(struct engine *engine, uint32_t index, uint32_t cause, struct 
     attempt_go_back(engine, index, true);
 }
 
-void attempt_stop(struct engine *engine, uint32_t index) {
-    struct token token = task_token(engine, index);
+/* Out of its lease: back, uncounted. */
+static void attempt_stopped(struct engine *engine, uint32_t index, struct token token) {
     note_task(engine, LOG_INFO, "attempt stopped", index, token, "%s", "");
-    attempt_detach(engine, index);
     attempt_fence(engine, index, token);
     const struct task *task = task_at(engine, index);
     if ((lane_at(engine, task->lane)->options.flags & TASK_ONCE) != 0 &&
@@ -166,6 +165,12 @@ void attempt_stop(struct engine *engine, uint32_t index) {
         return;
     }
     attempt_go_back(engine, index, true);
+}
+
+void attempt_stop(struct engine *engine, uint32_t index) {
+    struct token token = task_token(engine, index);
+    attempt_detach(engine, index);
+    attempt_stopped(engine, index, token);
 }
 
 static struct span attempt_death_text(const struct event_death *death, char *out) {
@@ -255,14 +260,20 @@ static void attempt_retry(struct engine *engine, uint32_t index, struct token to
 void attempt_answer(struct engine *engine, uint32_t index, struct token token, uint32_t status,
                     struct payload payload, int64_t retry_ms) {
     struct task *task = task_at(engine, index);
+    bool stopped = status == WIRE_CANCELLED &&
+                   (task->state != TASK_LEASED || attempt_host(engine, index)->draining);
     if (task->state == TASK_LEASED) {
         attempt_detach(engine, index);
     } else {
         attempt_take_ready(engine, index);
     }
+    status = status == WIRE_CANCELLED ? WIRE_FAILED : status; /* its own word for it */
     if ((task->flags & TASK_CANCEL) != 0 && status != WIRE_DONE) {
         engine_free_payload(engine, payload);
         cancel_finish(engine, index);
+    } else if (stopped) {
+        engine_free_payload(engine, payload);
+        attempt_stopped(engine, index, token);
     } else if (status == WIRE_TRY_AGAIN) {
         attempt_retry(engine, index, token, payload, retry_ms);
     } else {

@@ -39,7 +39,7 @@ static const char *audit_index(const struct engine *engine, uint32_t index, uint
             live++;
             if ((entry & INDEX_WAITER) != 0) {
                 const struct waiter *waiter = waiter_at(engine, entry & ~INDEX_WAITER);
-                AUDIT(waiter->kind != WAITER_FREE && waiter->kind != WAITER_CALL &&
+                AUDIT(waiter->kind != WAITER_FREE && !waiter_is_call(waiter) &&
                           waiter->stream == index && waiter->number == number,
                       "index: not this putter");
                 (*putters)++;
@@ -100,7 +100,7 @@ static const char *audit_session_waiters(const struct engine *engine,
     for (uint32_t at = session->waiters.head; at != 0;
          at = waiter_at(engine, at)->in_session.next) {
         AUDIT(waiter_at(engine, at)->session == session->index, "session: another one's waiter");
-        calls += waiter_at(engine, at)->kind == WAITER_CALL;
+        calls += waiter_is_call(waiter_at(engine, at));
     }
     AUDIT(calls == session->calls, "session: calls");
     return NULL;
@@ -132,6 +132,9 @@ static const char *audit_waiter(const struct engine *engine, uint32_t index) {
     if (waiter->kind == WAITER_CALL) {
         const struct task *task = task_at(engine, waiter->task);
         AUDIT(task->state != TASK_FREE && !task_is_terminal(task), "waiter: its task has ended");
+    } else if (waiter_is_call(waiter)) {
+        const struct host *host = host_at(engine, waiter->host);
+        AUDIT(host->state != HOST_FREE && host->state != HOST_LOST, "waiter: its host has left");
     } else {
         AUDIT(stream_entry(stream_at(engine, waiter->stream), waiter->number) ==
                   (INDEX_WAITER | index),

@@ -108,6 +108,8 @@ static const char *audit_host(const struct engine *engine, uint32_t index) {
                              child_at(engine, child)->place == place),
               "host: a place with another place's child");
     }
+    AUDIT(audit_list(&host->waiters, &engine->waiters, offsetof(struct waiter, in_owner)),
+          "host: who waits for its leaving");
     return audit_offers(engine, host);
 }
 

@@ -9,6 +9,7 @@
 #include "broker/core/call.h"
 
 #include "broker/core/cancel.h"
+#include "broker/core/leave.h"
 #include "broker/core/purge.h"
 #include "broker/core/report.h"
 #include "broker/core/result.h"
@@ -27,8 +28,8 @@ static void call_answer(struct engine *engine, struct effects *sink, route_id ro
     engine->counts.refused_other += err == WHERRY_E_REFUSED || err == WHERRY_E_LIMIT;
 }
 
-static void call_answer_text(struct engine *engine, uint32_t session, uint64_t call, wherry_err err,
-                             const char *text) {
+void call_answer_text(struct engine *engine, uint32_t session, uint64_t call, wherry_err err,
+                      const char *text) {
     call_answer(engine, engine_sink(engine), session_at(engine, session)->route, call, err,
                 span_of_text(text));
 }
@@ -156,8 +157,7 @@ static uint32_t call_task(struct engine *engine, uint32_t session, const struct 
 
 /* ---- verbs ---------------------------------------------------------------------------------- */
 
-/* Said again after a reconnect: the older copy goes. */
-static void call_forget(struct engine *engine, uint32_t session_index, uint64_t call) {
+void call_forget(struct engine *engine, uint32_t session_index, uint64_t call) {
     struct session *session = session_at(engine, session_index);
     if (call > session->call_newest) {
         session->call_newest = call;
@@ -165,7 +165,7 @@ static void call_forget(struct engine *engine, uint32_t session_index, uint64_t 
     }
     for (uint32_t at = session->waiters.head; at != 0 && session->calls > 0;) {
         const struct waiter *waiter = waiter_at(engine, at);
-        if (waiter->kind == WAITER_CALL && waiter->number == call) {
+        if (waiter_is_call(waiter) && waiter->number == call) {
             waiter_drop(engine, at);
             return;
         }
@@ -292,6 +292,12 @@ void call_receive(struct engine *engine, uint32_t session, const struct event_ca
         return;
     case WIRE_QUEUE_PAUSE:
         call_queue_pause(engine, session, call);
+        return;
+    case WIRE_WORKER_DRAIN:
+        leave_ask(engine, session, call);
+        return;
+    case WIRE_WORKER_JOIN:
+        leave_join(engine, session, call);
         return;
     case WIRE_QUEUE_PURGE:
         call_queue_purge(engine, session, call);

@@ -9,6 +9,11 @@
 struct engine;
 
 void call_receive(struct engine *engine, uint32_t session, const struct event_call *call);
+/* `text` must live as long as the program. */
+void call_answer_text(struct engine *engine, uint32_t session, uint64_t call, wherry_err err,
+                      const char *text);
+/* A call that waits and is said again after a reconnect: the older copy goes. */
+void call_forget(struct engine *engine, uint32_t session, uint64_t call);
 /* OK with one number, which waits for the newest batch. */
 void call_answer_number(struct engine *engine, uint32_t session, uint64_t call, uint64_t number);
 /* A waiting call's deadline passed. */

@@ -274,9 +274,10 @@ void children_touch(struct engine *engine, uint32_t index) {
 
 bool children_usable(const struct engine *engine, const struct child *child) {
     const struct host *host = host_at(engine, child->host);
-    return host->state == HOST_LIVE && !host->draining && !engine->draining && child->route != 0 &&
-           child->seen && !child->closing && !child->dead && child->adopted.count == 0 &&
-           children_room(child) > 0 && !children_sealed(engine, child) &&
+    return host->state == HOST_LIVE && !host->draining && !host->leave && !engine->draining &&
+           child->route != 0 && child->seen && !child->closing && !child->dead &&
+           child->adopted.count == 0 && children_room(child) > 0 &&
+           !children_sealed(engine, child) &&
            (child->leased == 0 ||
             (children_work_ns(engine, child) < BOUND_CREDIT_US * 1000 &&
              engine_lived_us(engine) - child->busy_since_us < BOUND_UNSTARTED_US));

@@ -32,6 +32,7 @@ enum effect_kind {
     EFFECT_LEASE_LOST,
     EFFECT_DEATH_ACK,
     EFFECT_SIGNAL,
+    EFFECT_LEAVE,
     EFFECT_CLOSE_ROUTE,   /* forget the route: a later message of it gets HELLO_REQUIRED */
     EFFECT_PUT,           /* into the open batch: this record */
     EFFECT_DELETE,        /* into the open batch: drop this record */
@@ -119,6 +120,7 @@ struct effect {
             struct token token;
             uint32_t signal;
         } signal;
+        int64_t leave_grace_ms;
         struct record record; /* PUT, DELETE (key only) */
         uint64_t batch;
         uint32_t payload; /* PAYLOAD_FREE: the handle */

@@ -133,11 +133,12 @@ struct event_call {
     int64_t timeout_ms;
     uint64_t thread;
     struct task_id id;  /* TASK_WAIT, TASK_CANCEL, WAITING */
-    struct span name;   /* POOL_SHOW, QUEUE_… */
+    struct span name;   /* POOL_SHOW, QUEUE_…; WORKER_…: the host's id */
     uint64_t items_max; /* QUEUE_SET */
     uint64_t bytes_max;
     uint32_t pause; /* QUEUE_PAUSE: bits of enum wire_pause */
     uint32_t resume;
+    int64_t grace_ms; /* WORKER_DRAIN */
 };
 
 struct event_result {

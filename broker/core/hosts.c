@@ -8,6 +8,7 @@
 #include "broker/core/hosts.h"
 
 #include "broker/core/attempt.h"
+#include "broker/core/leave.h"
 #include "broker/core/persist.h"
 #include "broker/core/state.h"
 
@@ -102,6 +103,15 @@ void hosts_consider_lane(struct engine *engine, uint32_t index, uint32_t lane_in
     }
 }
 
+void hosts_look_again(struct engine *engine, uint32_t index) {
+    const struct host *host = host_at(engine, index);
+    for (uint32_t place = 0; place < host->place_count; place++) {
+        if (host->places[place] != 0) {
+            children_touch(engine, host->places[place]);
+        }
+    }
+}
+
 void hosts_join(struct engine *engine, uint32_t index) {
     struct host *host = host_at(engine, index);
     struct queue *queue = queue_at(engine, host->queue);
@@ -113,11 +123,7 @@ void hosts_join(struct engine *engine, uint32_t index) {
     for (uint32_t at = queue->lanes.head; at != 0; at = lane_at(engine, at)->in_queue.next) {
         hosts_consider_lane(engine, index, at);
     }
-    for (uint32_t place = 0; place < host->place_count; place++) {
-        if (host->places[place] != 0) {
-            children_touch(engine, host->places[place]);
-        }
-    }
+    hosts_look_again(engine, index);
 }
 
 void hosts_leave(struct engine *engine, uint32_t index, enum host_state state) {
@@ -142,13 +148,9 @@ void hosts_leave(struct engine *engine, uint32_t index, enum host_state state) {
 }
 
 void hosts_drain(struct engine *engine, uint32_t index) {
-    struct host *host = host_at(engine, index);
-    host->draining = true;
-    for (uint32_t place = 0; place < host->place_count; place++) {
-        if (host->places[place] != 0) {
-            children_touch(engine, host->places[place]);
-        }
-    }
+    host_at(engine, index)->draining = true;
+    hosts_look_again(engine, index);
+    leave_confirmed(engine, index);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -174,6 +176,8 @@ void hosts_lose(struct engine *engine, uint32_t index, const char *why) {
     host->route = 0;
     host->purge_place = 0;
     hosts_leave(engine, index, HOST_LOST);
+    leave_note(engine, index);
+    leave_over(engine, index);
     persist_host_delete(engine, index);
     work_add(engine, WORK_HOST, index);
 }
@@ -243,6 +247,7 @@ void hosts_judge_silence(struct engine *engine) {
 void hosts_drop(struct engine *engine, uint32_t index) {
     struct host *host = host_at(engine, index);
     CHECK(host->state != HOST_LIVE);
+    leave_over(engine, index);
     engine->grace.awaited -= host->state == HOST_AWAITED;
     for (uint32_t place = 0; place < host->place_count; place++) {
         if (host->places[place] != 0) {

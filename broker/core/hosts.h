@@ -24,6 +24,7 @@ struct host {
     uint8_t state;
     bool draining;
     bool goodbye;   /* LOST by its own word: what is left counts as drained */
+    bool leave;     /* an operator sends it away, and it has not confirmed yet (leave.h) */
     uint16_t queue; /* its pool's; 0 until its hello */
     uint64_t id;
     uint8_t secret[WIRE_SECRET_SIZE];
@@ -40,6 +41,8 @@ struct host {
     uint64_t offers[BOUND_LANES / 64 + 1]; /* bit a lane */
     uint32_t *places;                      /* place -> child, 0: never heard of */
     uint32_t place_count;
+    int64_t leave_grace_ms;
+    struct list waiters;  /* who waits for its leaving */
     struct list free;     /* children that can take something */
     uint32_t purge_place; /* LOST: how far the work item came */
 };
@@ -61,6 +64,8 @@ void hosts_consider_lane(struct engine *engine, uint32_t host, uint32_t lane);
 /* Into the pool and out of it: offers, lists, children. */
 void hosts_join(struct engine *engine, uint32_t host);
 void hosts_leave(struct engine *engine, uint32_t host, enum host_state state);
+/* Whether its children may be given something has changed. */
+void hosts_look_again(struct engine *engine, uint32_t host);
 void hosts_forget_functions(struct host *host);
 /* Ends the leases of a place that carry no ANNOUNCED mark, and wipes the marks. */
 void hosts_sweep_child(struct engine *engine, uint32_t child);

@@ -8,6 +8,7 @@
 #include "broker/core/attempt.h"
 #include "broker/core/cancel.h"
 #include "broker/core/hello.h"
+#include "broker/core/leave.h"
 #include "broker/core/persist.h"
 #include "broker/core/state.h"
 #include "common/name.h"
@@ -214,4 +215,5 @@ void hosts_hello(struct engine *engine, route_id route, const struct event_hello
             hosts_sweep_child(engine, host_at(engine, index)->places[place]);
         }
     }
+    leave_remind(engine, index);
 }

@@ -97,7 +97,7 @@ void outcome_receive(struct engine *engine, uint32_t child, const struct event_r
         } else {
             const struct task *record = task_at(engine, task);
             outcome_time_add(engine, &time, record->lane);
-            if (record->flags == 0 && result->status != WIRE_TRY_AGAIN &&
+            if (record->flags == 0 && result->status <= WIRE_FAILED &&
                 record->state == TASK_LEASED) {
                 outcome_plain(engine, &home, task, result);
                 children_acknowledge(engine, child, token);

@@ -3,6 +3,7 @@
  * Report of one pool: hosts, processes, what each of them runs. See report.h. */
 #include "broker/core/report.h"
 
+#include "broker/core/leave.h"
 #include "broker/core/state.h"
 
 #include <msgpack/pack.h>
@@ -81,11 +82,14 @@ static void pool_host(const struct engine *engine, msgpack_packer *packer, const
     }
     count = count < *room ? count : *room;
     *room -= count;
-    msgpack_pack_map(packer, 5);
+    char id[LEAVE_ID_SIZE];
+    leave_id(host->id, id);
+    msgpack_pack_map(packer, 6);
+    pool_text(packer, "id", span_of_text(id));
     pool_text(packer, "host", host->label);
     pool_number(packer, "pid", (uint64_t)host->pid);
     pool_text(packer, "state",
-              span_of_text(host->draining     ? "draining"
+              span_of_text(host->draining || host->leave ? "draining"
                            : host->route != 0 ? "ready"
                                               : "silent"));
     pool_number(packer, "processes", host->processes);

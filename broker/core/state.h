@@ -19,6 +19,7 @@
 #include "broker/core/grace.h"
 #include "broker/core/hosts.h"
 #include "broker/core/lane.h"
+#include "broker/core/leave.h"
 #include "broker/core/map.h"
 #include "broker/core/note.h"
 #include "broker/core/parking.h"
@@ -98,6 +99,7 @@ struct engine {
     struct grace grace;
     struct parking parking;
     struct works works;
+    struct left left;
     struct ages ages;
 
     uint64_t next_arrival;

@@ -6,6 +6,7 @@
 #include "broker/core/waiter.h"
 
 #include "broker/core/call.h"
+#include "broker/core/leave.h"
 #include "broker/core/putter.h"
 #include "broker/core/state.h"
 
@@ -20,7 +21,7 @@ uint32_t waiter_make(struct engine *engine, enum waiter_kind kind, uint32_t sess
     waiter->session = session_index;
     waiter->kind = (uint8_t)kind;
     list_append(&session->waiters, &engine->waiters, offsetof(struct waiter, in_session), index);
-    session->calls += kind == WAITER_CALL;
+    session->calls += waiter_is_call(waiter);
     waiter_set_deadline(engine, index, timeout_ms);
     return index;
 }
@@ -83,10 +84,13 @@ void waiter_drop(struct engine *engine, uint32_t index) {
     struct session *session = session_at(engine, waiter->session);
     timer_stop(&engine->mono, &waiter->timer);
     list_remove(&session->waiters, &engine->waiters, offsetof(struct waiter, in_session), index);
+    session->calls -= waiter_is_call(waiter);
     if (waiter->kind == WAITER_CALL) {
-        session->calls--;
         struct cold *cold = cold_find(engine, waiter->task);
         list_remove(&cold->waiters, &engine->waiters, offsetof(struct waiter, in_owner), index);
+    } else if (waiter_is_call(waiter)) {
+        struct host *host = host_at(engine, waiter->host);
+        list_remove(&host->waiters, &engine->waiters, offsetof(struct waiter, in_owner), index);
     } else {
         waiter_leave_queue(engine, index);
     }
@@ -97,6 +101,8 @@ void waiter_expired(struct engine *engine, uint32_t index) {
     waiter_at(engine, index)->timer = 0;
     if (waiter_at(engine, index)->kind == WAITER_CALL) {
         call_timed_out(engine, index);
+    } else if (waiter_is_call(waiter_at(engine, index))) {
+        leave_timed_out(engine, index);
     } else {
         putter_give_up(engine, index);
     }

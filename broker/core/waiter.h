@@ -2,9 +2,12 @@
  *
  * Waiter: a parked request with an owner and a deadline. One type for every blocking thing:
  *
- *     PUT   a submit at a full queue, in the queue's FIFO. RESERVED: its turn came, its payload was
- * too large to be kept and was asked for again; its place is counted until the deadline CALL  a
- * TASK_WAIT on a task that is not terminal
+ *     PUT       a submit at a full queue, in the queue's FIFO
+ *     RESERVED  its turn came, its payload was too large to be kept and was asked for again; its
+ *               place is counted until the deadline
+ *     CALL      a TASK_WAIT on a task that is not terminal
+ *     DRAIN     a WORKER_DRAIN that its host has not confirmed (leave.h)
+ *     JOIN      a WORKER_JOIN on a host that has not left
  *
  * A session owns its waiters; they go with it. */
 #ifndef WHERRY_WAITER_H
@@ -15,7 +18,14 @@
 
 struct engine;
 
-enum waiter_kind { WAITER_FREE = 0, WAITER_PUT, WAITER_RESERVED, WAITER_CALL };
+enum waiter_kind {
+    WAITER_FREE = 0,
+    WAITER_PUT,
+    WAITER_RESERVED,
+    WAITER_CALL,
+    WAITER_DRAIN,
+    WAITER_JOIN,
+};
 
 struct waiter {
     uint32_t session; /* also the slab's free link */
@@ -24,14 +34,20 @@ struct waiter {
     uint16_t lane;          /* PUT */
     uint32_t stream;        /* PUT */
     uint32_t task;          /* CALL */
+    uint32_t host;          /* DRAIN, JOIN */
     uint64_t arrival;       /* PUT: the next number when it came: see purge.h */
-    uint64_t number;        /* PUT: the item's; CALL: the call's */
+    uint64_t number;        /* PUT: the item's; else the call's */
     struct payload payload; /* PUT: handle 0 with a size: not kept */
     struct task_id origin;
     uint32_t timer;
-    struct links in_owner;   /* PUT: queue.putters; CALL: cold.waiters */
+    struct links in_owner;   /* PUT: queue.putters; CALL: cold.waiters; else host.waiters */
     struct links in_session; /* session.waiters */
 };
+
+/* It belongs to a CALL that waits for its answer. */
+static inline bool waiter_is_call(const struct waiter *waiter) {
+    return waiter->kind >= WAITER_CALL;
+}
 
 /* 0: too many (LIMIT). timeout_ms < 0: no deadline. */
 uint32_t waiter_make(struct engine *engine, enum waiter_kind kind, uint32_t session,

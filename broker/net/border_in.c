@@ -263,10 +263,14 @@ static bool call_body_in(struct span body, struct event_call *out) {
         return count >= 1 && cursor_id(&cursor, &out->id);
     case WIRE_POOL_SHOW:
     case WIRE_QUEUE_PURGE:
+    case WIRE_WORKER_JOIN:
         return count >= 1 && cursor_str(&cursor, WIRE_NAME_MAX, &out->name);
     case WIRE_QUEUE_SET:
         return count >= 3 && cursor_str(&cursor, WIRE_NAME_MAX, &out->name) &&
                cursor_uint(&cursor, &out->items_max) && cursor_uint(&cursor, &out->bytes_max);
+    case WIRE_WORKER_DRAIN:
+        return count >= 2 && cursor_str(&cursor, WIRE_NAME_MAX, &out->name) &&
+               cursor_patience(&cursor, &out->grace_ms);
     case WIRE_QUEUE_PAUSE:
         return count >= 3 && cursor_str(&cursor, WIRE_NAME_MAX, &out->name) &&
                cursor_u32(&cursor, &out->pause) && cursor_u32(&cursor, &out->resume);
@@ -416,6 +420,7 @@ static wherry_err decode_as(const struct decode *decode, enum wire_type type) {
     case WIRE_STOP:
     case WIRE_OUTPUT:
     case WIRE_MOVED:
+    case WIRE_LEAVE:
         break;
     }
     return refuse(decode->border, "this message is the broker's to send");

@@ -241,6 +241,12 @@ static void death_ack_out(const struct encode *encode) {
     encode_send(encode);
 }
 
+static void leave_out(const struct encode *encode) {
+    wire_put_leave(encode->out,
+                   &(struct wire_leave){epoch_of(encode), encode->effect->leave_grace_ms});
+    encode_send(encode);
+}
+
 static void signal_out(const struct encode *encode) {
     wire_put_signal(encode->out, &(struct wire_signal){
                                      epoch_of(encode),
@@ -304,6 +310,9 @@ bool border_encode(struct border *border, const struct effect *effect, border_se
         return true;
     case EFFECT_SIGNAL:
         signal_out(&encode);
+        return true;
+    case EFFECT_LEAVE:
+        leave_out(&encode);
         return true;
     case EFFECT_PAYLOAD_FREE:
         payload_free(border->config.store, effect->payload);

@@ -86,6 +86,7 @@ static void processes_add(json_t *rows, const json_t *pool, const json_t *host) 
         json_t *row = json_copy(child);
         json_object_set(row, "pool", json_object_get(pool, "name"));
         json_object_set(row, "host", json_object_get(host, "host"));
+        json_object_set(row, "host_id", json_object_get(host, "id"));
         json_object_set(row, "host_state", json_object_get(host, "state"));
         json_array_append_new(rows, row);
     }

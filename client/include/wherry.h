@@ -408,6 +408,24 @@ WHERRY_API wherry_err wherry_queue_resume(wherry_connection *connection, const c
 WHERRY_API wherry_err wherry_queue_purge(wherry_connection *connection, const char *name,
                                          int64_t timeout_ms, uint64_t *count);
 
+/* Send a worker host away: from now on it takes nothing new, what it was given and has not begun
+ * goes back to the queue, uncounted; what runs finishes, and then its wherry-worker ends.
+ * worker    its id, as wherry_pool_show() tells it ("id" of a host).
+ * grace_ms  what still runs then is stopped and goes back, uncounted; WHERRY_FOREVER: it may
+ *           finish. Said again, the newest word counts.
+ * Returns   OK: the worker has confirmed it and carries it out, whatever becomes of the broker ·
+ *           UNKNOWN (no such worker: it has left, or never was here), LOST (it fell silent before
+ *           it had heard: what it ran goes to others), BUSY (the broker started a moment ago and
+ *           does not know all workers yet), TIMEOUT (it is told again when it is back), INVALID,
+ *           NO_BROKER, INTERRUPTED, FORKED. Blocks. */
+WHERRY_API wherry_err wherry_worker_drain(wherry_connection *connection, const char *worker,
+                                          int64_t grace_ms, int64_t timeout_ms);
+
+/* Wait until a worker host has left, by a drain or otherwise.
+ * Returns   OK; else as wherry_worker_drain(). Blocks. */
+WHERRY_API wherry_err wherry_worker_join(wherry_connection *connection, const char *worker,
+                                         int64_t timeout_ms);
+
 /* The broker's state, and one pool with its hosts and processes, as map values whose keys
  * docs/protocol.md lists. out: owned by the caller. Block.
  * Returns   OK, UNKNOWN (no such pool), TIMEOUT, NO_BROKER, INVALID, INTERRUPTED, FORKED. */

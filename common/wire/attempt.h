@@ -125,4 +125,11 @@ struct wire_signal { /* [73, epoch, place, token epoch, counter, signal] */
 void wire_put_signal(struct wire_out *out, const struct wire_signal *message);
 wherry_err wire_get_signal(const struct wire_message *message, struct wire_signal *out);
 
+struct wire_leave { /* [78, epoch, grace_ms] */
+    uint64_t epoch;
+    int64_t grace_ms; /* what runs then is stopped and goes back; -1: it may finish */
+};
+void wire_put_leave(struct wire_out *out, const struct wire_leave *message);
+wherry_err wire_get_leave(const struct wire_message *message, struct wire_leave *out);
+
 #endif

@@ -81,6 +81,19 @@ wherry_err body_get_pause(struct span body, struct body_pause *out) {
     return body_close(&reader, ok);
 }
 
+void body_put_drain(struct bytes *out, const struct body_drain *drain) {
+    pack_array(out, 2);
+    pack_text(out, drain->host, WIRE_NAME_MAX);
+    pack_int(out, drain->grace_ms);
+}
+
+wherry_err body_get_drain(struct span body, struct body_drain *out) {
+    struct body_reader reader;
+    bool ok = body_open(&reader, body, 2) && cursor_name(&reader.cursor, &out->host) &&
+              cursor_patience(&reader.cursor, &out->grace_ms);
+    return body_close(&reader, ok);
+}
+
 void body_put_empty(struct bytes *out) {
     pack_array(out, 0);
 }

@@ -3,10 +3,12 @@
  * What stands in the body of a CALL and of its ANSWER, verb by verb (enum wire_verb).
  *
  *     body_id       [id]                        CALL of TASK_WAIT, TASK_CANCEL, WAITING
- *     body_name     [name]                      CALL of POOL_SHOW, QUEUE_PURGE
+ *     body_name     [name]                      CALL of POOL_SHOW, QUEUE_PURGE, WORKER_JOIN
  *     body_queue    [name, items max, bytes max] CALL of QUEUE_SET
  *     body_pause    [name, pause, resume]       CALL of QUEUE_PAUSE
- *     body_empty    []                          CALL of STATUS; ANSWER of QUEUE_SET, QUEUE_PAUSE
+ *     body_drain    [host id, grace ms]         CALL of WORKER_DRAIN
+ *     body_empty    []                          CALL of STATUS; ANSWER of QUEUE_SET, QUEUE_PAUSE,
+ *                                               WORKER_DRAIN, WORKER_JOIN
  *     body_number   [number]                    ANSWER of TASK_CANCEL, QUEUE_PURGE
  *     body_outcome  [status, payload]           ANSWER of TASK_WAIT
  *     body_text     [text]                      ANSWER of WAITING
@@ -38,6 +40,13 @@ struct body_pause {
 };
 void body_put_pause(struct bytes *out, const struct body_pause *pause);
 wherry_err body_get_pause(struct span body, struct body_pause *out);
+
+struct body_drain {
+    struct span host; /* its id, as POOL_SHOW tells it */
+    int64_t grace_ms; /* -1: without end */
+};
+void body_put_drain(struct bytes *out, const struct body_drain *drain);
+wherry_err body_get_drain(struct span body, struct body_drain *out);
 
 void body_put_empty(struct bytes *out);
 

@@ -9,7 +9,8 @@
  *     CLOSE_GATE  [70, epoch, place]
  *     LEASE_LOST  [71, epoch, place, [token epoch, first counter, count, …]]
  *     DEATH_ACK   [72, epoch, place, sequence]
- *     SIGNAL      [73, epoch, place, token epoch, counter, signal] */
+ *     SIGNAL      [73, epoch, place, token epoch, counter, signal]
+ *     LEAVE       [78, epoch, grace_ms] */
 #include "common/wire/pack.h"
 #include "common/wire/reader.h"
 
@@ -179,5 +180,20 @@ wherry_err wire_get_signal(const struct wire_message *message, struct wire_signa
     bool ok = reader_open(&reader, message, WIRE_SIGNAL, 5) && cursor_uint(cursor, &out->epoch) &&
               cursor_u32(cursor, &out->place) && cursor_uint(cursor, &out->token.epoch) &&
               cursor_uint(cursor, &out->token.counter) && cursor_u32(cursor, &out->signal);
+    return reader_close(&reader, ok);
+}
+
+void wire_put_leave(struct wire_out *out, const struct wire_leave *message) {
+    message_open(out, WIRE_LEAVE, 2);
+    pack_uint(&out->body, message->epoch);
+    pack_int(&out->body, message->grace_ms);
+}
+
+wherry_err wire_get_leave(const struct wire_message *message, struct wire_leave *out) {
+    *out = (struct wire_leave){0};
+    struct reader reader;
+    bool ok = reader_open(&reader, message, WIRE_LEAVE, 2) &&
+              cursor_uint(&reader.cursor, &out->epoch) &&
+              cursor_patience(&reader.cursor, &out->grace_ms);
     return reader_close(&reader, ok);
 }

@@ -64,13 +64,14 @@ enum wire_type {
     WIRE_STOP = 75,   /* reserved: Processes */
     WIRE_OUTPUT = 76, /* reserved: stdout and stderr lines */
     WIRE_MOVED = 77,  /* reserved: another broker owns the slot */
+    WIRE_LEAVE = 78,  /* drain, and go */
 };
 
 /* How an attempt or task ended. */
 enum wire_status {
     WIRE_DONE = 0,      /* payload: the value, one msgpack value */
     WIRE_FAILED = 1,    /* payload: failure (below) */
-    WIRE_CANCELLED = 2, /* payload: failure or empty */
+    WIRE_CANCELLED = 2, /* payload: failure or empty. From a child: it was told to stop, and did */
     WIRE_EXPIRED = 3,
     WIRE_LOST = 4,      /* payload: failure: WORKER_LOST or LOST */
     WIRE_TRY_AGAIN = 5, /* child to broker only: retry after `retry_ms` in the failure */

@@ -82,6 +82,8 @@ enum wire_verb {
     WIRE_WAITING = 6,     /* body [id bin]: why is it not running? ANSWER body [text] */
     WIRE_QUEUE_PAUSE = 7, /* body [name, pause, resume]: bits of enum wire_pause */
     WIRE_QUEUE_PURGE = 8, /* body [name]: ANSWER body [how many], when all have ended */
+    WIRE_WORKER_DRAIN = 9, /* body [host id text, grace_ms]: answered once the host drains */
+    WIRE_WORKER_JOIN = 10, /* body [host id text]: answered once it has left */
 };
 
 enum wire_pause {
@@ -106,8 +108,8 @@ enum wire_was { /* what a task was when its cancellation was asked for */
  *                (bools), missing [function that nobody offers and somebody waits for…]
  *     POOL_SHOW  name, queue, state (the queue's), waiting, running, functions [name…],
  *                hosts [HOST…]
- *     HOST       host (label), pid, state "ready" | "draining" | "silent", processes (its number of
- *                places), children [CHILD…]
+ *     HOST       id (16 hexadecimal digits), host (label), pid, state "ready" | "draining" |
+ *                "silent", processes (its number of places), children [CHILD…]
  *     CHILD      place, pid, state "idle" | "running" | "held", task (id text; "" when idle),
  *                function ("" when idle), leased */
 

@@ -44,6 +44,7 @@ static const char *const type_names[] = {
     [WIRE_STOP] = "STOP",
     [WIRE_OUTPUT] = "OUTPUT",
     [WIRE_MOVED] = "MOVED",
+    [WIRE_LEAVE] = "LEAVE",
 };
 
 enum { TYPE_COUNT = sizeof type_names / sizeof type_names[0] };

@@ -151,13 +151,31 @@ static void application_resume(void *subject, uint64_t argument) {
     }
 }
 
-/* Paused for a while, mostly; else by whoever comes next, or at the end. Now and then purged. */
+static void application_send_away(struct sim_client *client) {
+    struct rng *rng = &client->rng;
+    const struct sim_host *host =
+        &client->sim->hosts[rng_below(rng, client->sim->config.hosts)];
+    int64_t timeout_ms = sim_rng_skewed(rng, 1, 20000);
+    if (sim_rng_chance(rng, 300)) {
+        sim_client_join(client, host, timeout_ms);
+        return;
+    }
+    int64_t grace_ms = sim_rng_chance(rng, 500) ? -1 : sim_rng_skewed(rng, 0, 5000);
+    sim_client_drain(client, host, grace_ms, timeout_ms);
+}
+
+/* Paused for a while, mostly; else by whoever comes next, or at the end. Now and then purged, or
+ * a host is sent away. */
 static void application_manage(struct sim_client *client) {
     static const uint32_t ways[] = {WIRE_PAUSE_OUT, WIRE_PAUSE_OUT, WIRE_PAUSE_IN,
                                     WIRE_PAUSE_REFUSE, WIRE_PAUSE_IN | WIRE_PAUSE_OUT};
     struct rng *rng = &client->rng;
     struct world *world = &client->sim->world;
     uint32_t queue = (uint32_t)rng_below(rng, client->sim->config.queues);
+    if (sim_rng_chance(rng, 200)) {
+        application_send_away(client);
+        return;
+    }
     if (sim_rng_chance(rng, 150)) {
         sim_client_purge(client, queue);
         return;

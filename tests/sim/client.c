@@ -9,6 +9,7 @@
 #include "common/wire/body.h"
 #include "tests/sim/sim.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -358,4 +359,35 @@ struct sim_call *sim_client_purge(struct sim_client *client, uint32_t queue) {
         sim_client_wake(client);
     }
     return call;
+}
+
+/* Frees the body. */
+static struct sim_call *client_call_host(struct sim_client *client, const struct sim_host *host,
+                                         enum wire_verb verb, struct bytes *body,
+                                         int64_t timeout_ms) {
+    struct sim_call *call = sim_client_call(client, verb, body, timeout_ms);
+    bytes_free(body);
+    if (call != NULL) {
+        world_note(&client->sim->world, "c%u says %u of h%u", client->index, verb, host->index);
+        sim_client_wake(client);
+    }
+    return call;
+}
+
+struct sim_call *sim_client_drain(struct sim_client *client, const struct sim_host *host,
+                                  int64_t grace_ms, int64_t timeout_ms) {
+    struct bytes body = BYTES_EMPTY;
+    char id[24];
+    snprintf(id, sizeof id, "%016" PRIx64, host->session);
+    body_put_drain(&body, &(struct body_drain){span_of_text(id), grace_ms});
+    return client_call_host(client, host, WIRE_WORKER_DRAIN, &body, timeout_ms);
+}
+
+struct sim_call *sim_client_join(struct sim_client *client, const struct sim_host *host,
+                                 int64_t timeout_ms) {
+    struct bytes body = BYTES_EMPTY;
+    char id[24];
+    snprintf(id, sizeof id, "%016" PRIx64, host->session);
+    body_put_name(&body, span_of_text(id));
+    return client_call_host(client, host, WIRE_WORKER_JOIN, &body, timeout_ms);
 }

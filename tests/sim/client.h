@@ -11,6 +11,7 @@
 #include "tests/sim/world.h"
 
 struct sim;
+struct sim_host;
 struct sim_task;
 
 /* One question that the application put. */
@@ -77,6 +78,11 @@ struct sim_call *sim_client_call(struct sim_client *client, enum wire_verb verb,
 struct sim_call *sim_client_pause(struct sim_client *client, uint32_t queue, uint32_t pause,
                                   uint32_t resume);
 struct sim_call *sim_client_purge(struct sim_client *client, uint32_t queue);
+/* Sends the host away; join: waits until it has left. */
+struct sim_call *sim_client_drain(struct sim_client *client, const struct sim_host *host,
+                                  int64_t grace_ms, int64_t timeout_ms);
+struct sim_call *sim_client_join(struct sim_client *client, const struct sim_host *host,
+                                 int64_t timeout_ms);
 struct sim_call *sim_client_set_queue(struct sim_client *client, const char *queue,
                                       uint64_t items_max, uint64_t bytes_max);
 

@@ -142,6 +142,21 @@ static void host_ended(struct sim_host *host) {
     faults_host_ended(&sim->faults, host);
 }
 
+static void host_force(void *subject, uint64_t life) {
+    struct sim_host *host = subject;
+    if (host->life == life && host->logic != NULL && !host->stopped) {
+        host_drain_force(host->logic, host->sim->world.now_us);
+        sim_host_wake(host);
+    }
+}
+
+static void host_leave(void *subject, uint64_t life) {
+    struct sim_host *host = subject;
+    if (host->life == life) {
+        sim_host_drain(host);
+    }
+}
+
 static void host_act(struct sim_host *host, const struct host_action *action) {
     struct world *world = &host->sim->world;
     struct sim_child *child = &host->children[action->place];
@@ -163,6 +178,13 @@ static void host_act(struct sim_host *host, const struct host_action *action) {
         free(child->gate);
         child->gate = NULL;
         world_at(world, soon_us, host_spawn, host, action->place);
+        break;
+    case HOST_LEAVE:
+        world_fault(world, FAULT_HOST_SENT_AWAY);
+        world_at(world, soon_us, host_leave, host, host->life);
+        if (action->grace_ms >= 0) {
+            world_at(world, soon_us + action->grace_ms * 1000, host_force, host, host->life);
+        }
         break;
     case HOST_DRAINED:
         break;

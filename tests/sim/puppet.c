@@ -8,6 +8,8 @@
 #include "common/wire/body.h"
 #include "tests/sim/scene.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,6 +183,18 @@ void puppet_purge(struct puppet *puppet, uint64_t call, const char *queue) {
     struct bytes body = BYTES_EMPTY;
     body_put_name(&body, span_of_text(queue));
     puppet_ask(puppet, call, WIRE_QUEUE_PURGE, &body, -1);
+}
+
+void puppet_call_host(struct puppet *puppet, uint64_t call, enum wire_verb verb, uint64_t host) {
+    struct bytes body = BYTES_EMPTY;
+    char id[24];
+    snprintf(id, sizeof id, "%016" PRIx64, host);
+    if (verb == WIRE_WORKER_DRAIN) {
+        body_put_drain(&body, &(struct body_drain){span_of_text(id), -1});
+    } else {
+        body_put_name(&body, span_of_text(id));
+    }
+    puppet_ask(puppet, call, verb, &body, -1);
 }
 
 struct task_id puppet_id(const struct puppet *puppet, const char *queue, uint64_t number) {

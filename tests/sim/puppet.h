@@ -89,6 +89,8 @@ void puppet_call(struct puppet *puppet, uint64_t call, enum wire_verb verb, stru
 void puppet_pause(struct puppet *puppet, uint64_t call, const char *queue, uint32_t pause,
                   uint32_t resume);
 void puppet_purge(struct puppet *puppet, uint64_t call, const char *queue);
+/* WORKER_DRAIN without a grace time, or WORKER_JOIN. */
+void puppet_call_host(struct puppet *puppet, uint64_t call, enum wire_verb verb, uint64_t host);
 struct task_id puppet_id(const struct puppet *puppet, const char *queue, uint64_t number);
 void puppet_plain(struct puppet *puppet, enum wire_type type); /* BEAT, GOODBYE, DRAIN */
 

@@ -54,6 +54,7 @@ static const char *const effect_texts[TALLY_EFFECTS] = {
     [EFFECT_LEASE_LOST] = "LEASE_LOST",
     [EFFECT_DEATH_ACK] = "DEATH_ACK",
     [EFFECT_SIGNAL] = "SIGNAL",
+    [EFFECT_LEAVE] = "LEAVE",
     [EFFECT_CLOSE_ROUTE] = "CLOSE_ROUTE",
     [EFFECT_PUT] = "PUT",
     [EFFECT_DELETE] = "DELETE",

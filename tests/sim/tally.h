@@ -39,7 +39,8 @@
     X(STRANGER, "stranger with a wrong version or secret")                                         \
     X(ROUTE_NOTICED, "broker noticed a lost route")                                                \
     X(QUEUE_PAUSED, "queue paused or resumed")                                                     \
-    X(QUEUE_PURGED, "queue purged")
+    X(QUEUE_PURGED, "queue purged")                                                                \
+    X(HOST_SENT_AWAY, "host sent away through the broker")
 
 enum sim_fault {
 #define X(name, text) FAULT_##name,

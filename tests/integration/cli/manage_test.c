@@ -175,7 +175,7 @@ static void what_does_not_exist_or_fit_is_refused(void **state) {
     struct program *near = program_run(*state, 2, "wherry", "queue", "sho", "x", NULL);
     assert_says(program_stderr(near), "did you mean show?");
     struct program *far = program_run(*state, 2, "wherry", "worker", "xyzzy", NULL);
-    assert_says(program_stderr(far), "ls and show");
+    assert_says(program_stderr(far), "ls, show and drain");
 }
 
 static void worker_hosts_of_all_pools_are_listed(void **state) {
@@ -191,6 +191,102 @@ static void worker_hosts_of_all_pools_are_listed(void **state) {
     assert_int_equal(json_array_size(processes), 3); /* both hosts are this machine */
     json_decref(processes);
     json_decref(hosts);
+}
+
+static json_t *workers(struct sandbox *box, const struct broker *broker) {
+    return json_of(program_run(box, 0, "wherry", "worker", "ls", "-o", "json", "--broker",
+                               broker->endpoint, NULL));
+}
+
+/* It runs a task of a second, and holds others behind it. */
+static void a_drained_worker_finishes_gives_back_and_leaves(void **state) {
+    struct broker *broker = broker_start(*state, NULL);
+    struct program *worker = worker_start(*state, broker->endpoint, "--processes", "1", "--pool",
+                                          "night", NULL);
+    char running[27];
+    char waiting[27];
+    submit_to_night(*state, broker, "wherry.sleep", "1", running);
+    submit_to_night(*state, broker, "wherry.echo", "1", waiting);
+    json_t *hosts = workers(*state, broker);
+    const char *id = json_string_value(json_object_get(json_array_get(hosts, 0), "id"));
+    assert_int_equal(strlen(id), 16);
+    struct program *drain = program_run(*state, 0, "wherry", "worker", "drain", id, "--wait",
+                                        "-o", "json", "--broker", broker->endpoint, NULL);
+    assert_says(program_stdout(drain), "\"state\": \"left\"");
+    assert_int_equal(program_wait_exit(worker), 0);
+    assert_true(program_said(worker, "why=\"the broker\""));
+    program_run(*state, 0, "wherry", "wait", "--broker", broker->endpoint, running, NULL);
+    program_run(*state, 4, "wherry", "wait", "--timeout", "0", "--broker", broker->endpoint,
+                waiting, NULL);
+    program_run(*state, 3, "wherry", "worker", "drain", id, "--broker", broker->endpoint, NULL);
+    worker_start(*state, broker->endpoint, "--processes", "1", "--pool", "night", NULL);
+    program_run(*state, 0, "wherry", "wait", "--broker", broker->endpoint, waiting, NULL);
+    json_decref(hosts);
+}
+
+static void a_host_is_drained_as_a_whole_or_by_pool(void **state) {
+    struct broker *broker = house(*state);
+    json_t *hosts = workers(*state, broker);
+    const char *label = json_string_value(json_object_get(json_array_get(hosts, 0), "host"));
+    program_run(*state, 3, "wherry", "worker", "drain", label, "--pool", "none", "--broker",
+                broker->endpoint, NULL);
+    json_t *one = json_of(program_run(*state, 0, "wherry", "worker", "drain", label, "--pool",
+                                      "night", "--wait", "-o", "json", "--broker",
+                                      broker->endpoint, NULL));
+    assert_int_equal(json_array_size(one), 1);
+    json_t *rest = workers(*state, broker);
+    assert_int_equal(json_array_size(rest), 1);
+    program_run(*state, 0, "wherry", "worker", "drain", label, "--wait", "--timeout", "50",
+                "--broker", broker->endpoint, NULL);
+    json_decref(rest);
+    rest = workers(*state, broker);
+    assert_int_equal(json_array_size(rest), 0);
+    json_decref(rest);
+    json_decref(one);
+    json_decref(hosts);
+}
+
+/* It goes on for ten minutes; a second word ends that, and another worker has it again. */
+static void a_drain_may_be_given_less_time_later(void **state) {
+    struct broker *broker = broker_start(*state, NULL);
+    struct program *worker = worker_start(*state, broker->endpoint, "--processes", "1", "--pool",
+                                          "night", NULL);
+    char id[27];
+    submit_to_night(*state, broker, "wherry.sleep", "600", id);
+    for (const char *row = ""; strstr(row, id) == NULL; sandbox_pause(*state, "it runs")) {
+        row = program_stdout(
+            program_run(*state, 0, "wherry", "ps", "--broker", broker->endpoint, NULL));
+    }
+    json_t *hosts = workers(*state, broker);
+    const char *label = json_string_value(json_object_get(json_array_get(hosts, 0), "host"));
+    struct program *asked =
+        program_run(*state, 0, "wherry", "worker", "drain", label, "--broker", broker->endpoint,
+                    NULL);
+    assert_says(program_stdout(asked), "draining");
+    struct program *late =
+        program_run(*state, 4, "wherry", "worker", "drain", label, "--wait", "--timeout", "200ms",
+                    "--broker", broker->endpoint, NULL);
+    assert_says(program_stderr(late), "it has not left yet");
+    program_run(*state, 0, "wherry", "worker", "drain", label, "--grace", "0", "--wait",
+                "--broker", broker->endpoint, NULL);
+    assert_int_equal(program_wait_exit(worker), 8);
+    struct program *why = program_run(*state, 4, "wherry", "result", "--timeout", "0", "--broker",
+                                      broker->endpoint, id, NULL);
+    assert_says(program_stderr(why), "no worker offers wherry.sleep");
+    json_decref(hosts);
+}
+
+static void drain_is_refused_where_it_makes_no_sense(void **state) {
+    const char *nowhere = sandbox_endpoint(*state, "nobody");
+    program_run(*state, 2, "wherry", "worker", "drain", "--broker", nowhere, NULL);
+    program_run(*state, 2, "wherry", "worker", "ls", "--wait", "--broker", nowhere, NULL);
+    struct program *timeout = program_run(*state, 2, "wherry", "worker", "drain", "x", "--timeout",
+                                          "1", "--broker", nowhere, NULL);
+    assert_says(program_stderr(timeout), "only with --wait");
+    program_run(*state, 2, "wherry", "worker", "drain", "x", "--grace", "-1", "--broker", nowhere,
+                NULL);
+    struct broker *broker = broker_start(*state, NULL);
+    program_run(*state, 3, "wherry", "worker", "drain", "x", "--broker", broker->endpoint, NULL);
 }
 
 static void running_tasks_are_listed_with_their_place(void **state) {
@@ -225,6 +321,10 @@ int main(void) {
         SANDBOXED(a_purge_ends_what_waits_and_leaves_what_runs_alone),
         SANDBOXED(what_does_not_exist_or_fit_is_refused),
         SANDBOXED(worker_hosts_of_all_pools_are_listed),
+        SANDBOXED(a_drained_worker_finishes_gives_back_and_leaves),
+        SANDBOXED(a_host_is_drained_as_a_whole_or_by_pool),
+        SANDBOXED(a_drain_may_be_given_less_time_later),
+        SANDBOXED(drain_is_refused_where_it_makes_no_sense),
         SANDBOXED(running_tasks_are_listed_with_their_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

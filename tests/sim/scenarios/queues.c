@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Rules 4.3 for whole queues: what was asked of one and acknowledged holds, restart or not. */
+ * Rules 4.3 for whole queues and hosts: what was asked and acknowledged holds, restart or not. */
 #include "tests/sim/scenarios/scenarios.h"
 
 static struct engine_counts counts(const struct sim *s) {
@@ -121,4 +121,68 @@ void purge_of_thousands_holds_nobody_up(struct sim *s) {
     struct sim_task *task = submit(other, 1000);
     UNTIL(s, task->finished && c->call_answered[1]);
     EXPECT(s, task->outcome == WHERRY_OK && counts(s).cancelled == 5000);
+}
+
+/* ---- hosts that are sent away ------------------------------------------------------------------
+ */
+
+/* It runs a long task, and was given others behind it. */
+void host_that_is_sent_away_finishes_gives_back_and_leaves(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    struct sim_host *host = host_up(s, 0);
+    struct sim_task *runs = submit(c, 3000000);
+    UNTIL(s, runs->runs == 1);
+    struct sim_task *waits = submit(c, 1000);
+    struct sim_call *drain = sim_client_drain(c, host, -1, 10000);
+    struct sim_call *join = sim_client_join(c, host, 20000);
+    UNTIL(s, drain->answered);
+    EXPECT(s, drain->err == WHERRY_OK && !join->answered && host->draining);
+    NEVER(s, 1000, waits->deliveries > 0);
+    UNTIL(s, join->answered);
+    EXPECT(s, join->err == WHERRY_OK && host->logic == NULL);
+    EXPECT(s, runs->finished && runs->outcome == WHERRY_OK && runs->runs == 1);
+    host_up(s, 1);
+    UNTIL(s, waits->finished);
+    EXPECT(s, waits->outcome == WHERRY_OK && counts(s).retries_lease == 0);
+}
+
+/* The order is lost with the connection, and said again after the next hello. */
+void order_to_leave_reaches_a_host_that_was_cut_off(struct sim *s) {
+    struct cast cast = cast_of(s);
+    net_cut(s->net, cast.host->node);
+    puppet_call_host(cast.client, 1, WIRE_WORKER_DRAIN, cast.host->session);
+    scene_wait(s, 100);
+    EXPECT(s, !cast.client->call_answered[1]);
+    puppet_credit(cast.child, 5);
+    puppet_submit(cast.client, 1, 1, &(struct puppet_lane){.wait_ms = -1});
+    NEVER(s, 1000, cast.child->delivery_count > 0); /* not even before it confirms */
+    struct puppet_place place = {.alive = true, .generation = cast.child->generation};
+    puppet_host_hello(cast.host, true, &place, 1);
+    UNTIL(s, cast.host->seen[WIRE_LEAVE] == 1);
+    puppet_plain(cast.host, WIRE_DRAIN);
+    UNTIL(s, cast.client->call_answered[1]);
+    EXPECT(s, cast.client->call_err[1] == WHERRY_OK);
+    puppet_call_host(cast.client, 2, WIRE_WORKER_JOIN, cast.host->session);
+    NEVER(s, 1000, cast.client->call_answered[2]);
+    puppet_plain(cast.host, WIRE_GOODBYE);
+    UNTIL(s, cast.client->call_answered[2]);
+    EXPECT(s, cast.client->call_err[2] == WHERRY_OK);
+}
+
+/* The broker dies as soon as it has confirmed; the next one knows nothing of the order. */
+void host_that_has_confirmed_leaves_without_the_broker(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    struct sim_host *host = host_up(s, 0);
+    struct sim_task *runs = submit(c, 5000000);
+    UNTIL(s, runs->runs == 1);
+    struct sim_call *drain = sim_client_drain(c, host, -1, 10000);
+    UNTIL(s, drain->answered);
+    broker_crash(s, STORE_FATE_CHANCE);
+    broker_start(s);
+    struct sim_task *other = submit(c, 1000);
+    UNTIL(s, host->logic == NULL);
+    EXPECT(s, runs->runs == 1 && other->deliveries == 0);
+    host_up(s, 1);
+    UNTIL(s, runs->finished && other->finished);
+    EXPECT(s, runs->runs == 1 && runs->outcome == WHERRY_OK);
 }

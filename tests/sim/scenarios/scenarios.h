@@ -90,6 +90,9 @@
     X(purge_reaches_the_queue_the_parked_and_what_has_not_begun, DURABLE, 0, 0, 0, \
       shape_three_a_queue) \
     X(purge_of_thousands_holds_nobody_up, MEMORY, 1, 1, 1, NULL) \
+    X(host_that_is_sent_away_finishes_gives_back_and_leaves, DURABLE, 1, 2, 1, NULL) \
+    X(order_to_leave_reaches_a_host_that_was_cut_off, DURABLE, 0, 0, 0, NULL) \
+    X(host_that_has_confirmed_leaves_without_the_broker, DURABLE, 1, 2, 1, NULL) \
     /* 6 bounds: bounds.c */ \
     X(submit_before_get_never_waits_for_itself, DURABLE, 0, 0, 0, shape_few_result_bytes) \
     X(returned_task_above_bound_is_taken_and_putters_wait, DURABLE, 0, 0, 0, shape_one_a_queue) \

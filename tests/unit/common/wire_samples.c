@@ -254,6 +254,10 @@ static void make_signal(struct wire_out *out) {
     wire_put_signal(out, &(struct wire_signal){7, 3, {5, 6}, 15});
 }
 
+static void make_leave(struct wire_out *out) {
+    wire_put_leave(out, &(struct wire_leave){7, -1});
+}
+
 const struct wire_sample wire_samples[] = {
     {"hello_client", WIRE_HELLO, make_hello_client},
     {"hello_host", WIRE_HELLO, make_hello_host},
@@ -288,6 +292,7 @@ const struct wire_sample wire_samples[] = {
     {"close_gate", WIRE_CLOSE_GATE, make_close_gate},
     {"death_ack", WIRE_DEATH_ACK, make_death_ack},
     {"signal", WIRE_SIGNAL, make_signal},
+    {"leave", WIRE_LEAVE, make_leave},
 };
 
 const size_t wire_sample_count = sizeof wire_samples / sizeof wire_samples[0];

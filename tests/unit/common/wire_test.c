@@ -278,6 +278,12 @@ static void bodies_of_calls_come_back(void **state) {
     assert_int_equal(body_get_pause(bytes_span(&bytes), &pause), WHERRY_OK);
     assert_span(pause.name, "q");
     assert_true(pause.pause == WIRE_PAUSE_OUT && pause.resume == WIRE_PAUSE_IN);
+    bytes_clear(&bytes);
+    struct body_drain drain;
+    body_put_drain(&bytes, &(struct body_drain){SPAN("0123456789abcdef"), -1});
+    assert_int_equal(body_get_drain(bytes_span(&bytes), &drain), WHERRY_OK);
+    assert_span(drain.host, "0123456789abcdef");
+    assert_int_equal(drain.grace_ms, -1);
     bytes_free(&bytes);
 }
 

@@ -162,6 +162,10 @@ static void walk_body(struct walk *walk, struct span body) {
     if (body_get_pause(body, &pause) == WHERRY_OK) {
         see(walk, pause.name);
     }
+    struct body_drain drain = {0};
+    if (body_get_drain(body, &drain) == WHERRY_OK) {
+        see(walk, drain.host);
+    }
     if (body_get_outcome(body, &outcome) == WHERRY_OK) {
         see(walk, outcome.payload);
     }
@@ -229,10 +233,12 @@ static wherry_err walk_numbers(struct walk *walk, enum wire_type type) {
     struct wire_gate gate;
     struct wire_place_note note;
     struct wire_signal notice;
+    struct wire_leave leave;
     return type == WIRE_CREDIT       ? wire_get_credit(walk->message, &credit)
            : type == WIRE_GATE       ? wire_get_gate(walk->message, &gate)
            : type == WIRE_CLOSE_GATE ? wire_get_close_gate(walk->message, &note)
            : type == WIRE_DEATH_ACK  ? wire_get_death_ack(walk->message, &note)
+           : type == WIRE_LEAVE      ? wire_get_leave(walk->message, &leave)
                                      : wire_get_signal(walk->message, &notice);
 }
 
@@ -274,6 +280,7 @@ static wherry_err walk_type(struct walk *walk, enum wire_type type) {
     case WIRE_CLOSE_GATE:
     case WIRE_DEATH_ACK:
     case WIRE_SIGNAL:
+    case WIRE_LEAVE:
         return walk_numbers(walk, type);
     case WIRE_GOODBYE:
     case WIRE_BEAT:

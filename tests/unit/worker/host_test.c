@@ -331,6 +331,24 @@ static void draining_ends_when_everything_started_is_acknowledged(void **state) 
     fixture_free(fixture);
 }
 
+/* What that means is the supervisor's affair: it has a time, and a process to end. */
+static void an_order_to_leave_is_passed_on_with_its_time(void **state) {
+    (void)state;
+    struct fixture *fixture = fixture_greeted();
+    struct host_action action;
+    for (int64_t grace_ms = -1; grace_ms <= 1; grace_ms++) { /* said again, too */
+        wire_put_leave(&fixture->broker.out,
+                       &(struct wire_leave){fixture->broker.epoch, grace_ms});
+        speaker_say(&fixture->broker);
+        assert_true(host_action(fixture->host, &action));
+        assert_int_equal(action.kind, HOST_LEAVE);
+        assert_int_equal(action.grace_ms, grace_ms);
+        expect_no_action(fixture);
+    }
+    speaker_expect_nothing(&fixture->broker);
+    fixture_free(fixture);
+}
+
 static void a_forced_drain_reports_drained_not_crashed(void **state) {
     (void)state;
     struct fixture *fixture = fixture_greeted();
@@ -393,6 +411,7 @@ int main(void) {
         cmocka_unit_test(a_scribbled_page_ends_its_child_and_lists_no_attempt),
         cmocka_unit_test(a_lost_lease_stops_the_attempt_then_kills_it),
         cmocka_unit_test(draining_ends_when_everything_started_is_acknowledged),
+        cmocka_unit_test(an_order_to_leave_is_passed_on_with_its_time),
         cmocka_unit_test(a_forced_drain_reports_drained_not_crashed),
         cmocka_unit_test(orders_for_unknown_places_do_nothing),
         cmocka_unit_test(a_refusal_is_kept_and_tried_again_later),

@@ -245,6 +245,18 @@ static void a_retry_carries_its_delay(void **state) {
     failure(fixture, "-1");
 }
 
+static void a_function_that_was_told_to_stop_and_fails_has_stopped(void **state) {
+    struct fixture *fixture = *state;
+    fixture->cancelled_number = 3;
+    assert_int_equal(run(fixture, "refusing", ""), WIRE_CANCELLED);
+    failure(fixture, "no 7");
+    assert_int_equal(run(fixture, "silent", ""), WIRE_CANCELLED);
+    assert_int_equal(run(fixture, "retrying", ""), WIRE_TRY_AGAIN);
+    assert_int_equal(run(fixture, "nothing", ""), WIRE_DONE); /* it won the race */
+    fixture->cancelled_number = 0;
+    assert_int_equal(run(fixture, "refusing", ""), WIRE_FAILED);
+}
+
 static void a_task_knows_itself(void **state) {
     struct fixture *fixture = *state;
     char id[ID_TEXT_SIZE];
@@ -273,6 +285,7 @@ int main(void) {
         TEST(keywords_are_read_by_name),
         TEST(failures_are_told_by_the_best_text_there_is),
         TEST(a_retry_carries_its_delay),
+        TEST(a_function_that_was_told_to_stop_and_fails_has_stopped),
         TEST(a_task_knows_itself),
         TEST(a_payload_that_is_no_call_fails),
     };

@@ -83,6 +83,29 @@ static void a_drained_host_gets_nothing_more_and_costs_nothing(void **state) {
     bench_close(bench);
 }
 
+/* The function saw that it should stop, and said so, before its process was killed. */
+static void what_a_draining_host_stopped_goes_back_uncounted(void **state) {
+    (void)state;
+    struct bench *bench = one_leased();
+    bench_plain(bench, 10, EVENT_DRAIN_HOST);
+    bench_result(bench, 11, 1, 1, WIRE_CANCELLED, (struct wire_credit){0, 0, 0});
+    bench_expect(bench, "11 RESULT_ACK 100.1+1\n");
+    assert_int_equal(bench_counts(bench).ready, 1);
+    assert_int_equal(bench_counts(bench).failed, 0);
+    bench_done(bench, 11, 1, 1); /* late, and stale */
+    assert_int_equal(bench_counts(bench).stale_results, 1);
+    bench_close(bench);
+}
+
+/* Nobody told it to stop: it is its own failure. */
+static void a_host_that_does_not_drain_stops_nothing(void **state) {
+    (void)state;
+    struct bench *bench = one_leased();
+    bench_result(bench, 11, 1, 1, WIRE_CANCELLED, (struct wire_credit){0, 0, 0});
+    bench_expect(bench, "11 RESULT_ACK 100.1+1\n1 RESULT 1=1\n");
+    bench_close(bench);
+}
+
 static void a_goodbye_with_running_attempts_counts_as_a_drain(void **state) {
     (void)state;
     struct bench *bench = one_leased();
@@ -186,6 +209,8 @@ int main(void) {
         cmocka_unit_test(a_lost_host_that_returns_is_told_what_is_void),
         cmocka_unit_test(the_tenth_lost_lease_ends_the_task_as_lost),
         cmocka_unit_test(a_drained_host_gets_nothing_more_and_costs_nothing),
+        cmocka_unit_test(what_a_draining_host_stopped_goes_back_uncounted),
+        cmocka_unit_test(a_host_that_does_not_drain_stops_nothing),
         cmocka_unit_test(a_goodbye_with_running_attempts_counts_as_a_drain),
         cmocka_unit_test(a_child_before_its_host_is_held_without_credit),
         cmocka_unit_test(a_child_nobody_knows_leaves_nothing_behind),

@@ -65,7 +65,8 @@ void trace_effect(FILE *out, const struct effect *effect) {
     static const char *const names[] = {
         "HELLO_OK",   "HELLO_REQUIRED", "SESSION_LOST", "REFUSED",    "BEAT_OK",    "ACCEPTED",
         "PARKED",     "ANSWERED",       "RESULT",       "ANSWER",     "DELIVER",    "RESULT_ACK",
-        "CLOSE_GATE", "LEASE_LOST",     "DEATH_ACK",    "SIGNAL",     "CLOSE_ROUTE"};
+        "CLOSE_GATE", "LEASE_LOST",     "DEATH_ACK",    "SIGNAL",     "LEAVE",
+        "CLOSE_ROUTE"};
     if (effect->kind == EFFECT_COMMIT) {
         fprintf(out, "COMMIT %" PRIu64 "\n", effect->batch);
         return;
@@ -104,6 +105,9 @@ void trace_effect(FILE *out, const struct effect *effect) {
     case EFFECT_CLOSE_GATE:
     case EFFECT_DEATH_ACK:
         fprintf(out, " p%u", effect->place_note.place);
+        break;
+    case EFFECT_LEAVE:
+        fprintf(out, " %" PRId64, effect->leave_grace_ms);
         break;
     case EFFECT_SIGNAL:
         fprintf(out, " p%u %u", effect->signal.place, effect->signal.signal);
