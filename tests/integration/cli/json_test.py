@@ -74,6 +74,7 @@ def verbs():
     lines("--", "sh", "-c", "echo {}; exit {}", ":::", "0", "3")
     for mode in ("throughput", "latency", "backlog", "payload"):
         verb("bench", "bench", mode, "--tasks", "50")
+    verb("worker_hosts", "worker", "drain", "--wait", verb("worker_hosts", "worker", "ls")[0]["id"])
 
 
 def backup(folder):
