@@ -7,6 +7,7 @@
 #include "common/bounds.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/link/resolve.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -155,8 +156,10 @@ static wherry_err connect_wait(struct wherry_connection *connection, const char 
         err = wait_word(&connection->waiters, &connection->connected, WAIT_DONE, deadline_us);
     }
     if (err == WHERRY_E_TIMEOUT) {
-        return err_set(WHERRY_E_NO_BROKER, "no broker answers at %s within %lld ms", address,
-                       (long long)timeout_ms);
+        char why[RESOLVE_WHY];
+        bool named = resolve_explain(address, RESOLVE_LIMIT_MS, why);
+        return err_set(WHERRY_E_NO_BROKER, "no broker answers at %s within %lld ms%s%s", address,
+                       (long long)timeout_ms, named ? ": " : "", named ? why : "");
     }
     pthread_mutex_lock(&connection->mutex);
     struct session_view view;

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/entropy.h"
 #include "common/err.h"
+#include "common/link/resolve.h"
 #include "common/log.h"
 #include "common/notify.h"
 #include "worker/forkserver.h"
@@ -38,6 +39,7 @@ enum {
     SUPERVISOR_LOOK_US = 20000, /* draining: whether the last task has ended, which no one tells */
     SUPERVISOR_FORCE_US = 5000000, /* SIGTERM, SIGKILL after 2 s, reports */
     SUPERVISOR_GRACE_MAX_MS = INT32_MAX,
+    SUPERVISOR_RESOLVE_MS = 300, /* how long a log line may wait for a name server */
 };
 
 enum supervisor_exit { EXIT_CLEAN = 0, EXIT_USAGE = 2, EXIT_NO_BROKER = 5, EXIT_FORCED = 8 };
@@ -232,9 +234,20 @@ static void supervisor_signal(struct supervisor *self) {
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
+/* Why there is no broker, as far as that is known from here. */
+static const char *supervisor_cause(struct supervisor *self, char out[RESOLVE_WHY]) {
+    struct span refusal = host_refusal(self->host);
+    if (refusal.size > 0) {
+        snprintf(out, RESOLVE_WHY, "%.*s", (int)refusal.size, (const char *)refusal.data);
+    } else if (!resolve_explain(self->settings->brokers, SUPERVISOR_RESOLVE_MS, out)) {
+        return NULL;
+    }
+    return out;
+}
+
 static void supervisor_say_connection(struct supervisor *self, int64_t now_us) {
     bool greeted = host_greeted(self->host);
-    struct span refusal = host_refusal(self->host);
+    char why[RESOLVE_WHY];
     if (greeted && !self->connected) {
         log_event(LOG_INFO, "connected", log_text("broker", self->settings->brokers));
     } else if (!greeted && self->connected) {
@@ -242,9 +255,10 @@ static void supervisor_say_connection(struct supervisor *self, int64_t now_us) {
         self->say_at_us = now_us + SUPERVISOR_SAY_AGAIN_US;
     } else if (!greeted && now_us >= self->say_at_us) {
         self->say_at_us = now_us + SUPERVISOR_SAY_AGAIN_US;
-        log_event(LOG_WARN, refusal.size > 0 ? "the broker refuses this worker" : "no broker yet",
+        bool refused = host_refusal(self->host).size > 0;
+        log_event(LOG_WARN, refused ? "the broker refuses this worker" : "no broker yet",
                   log_text("broker", self->settings->brokers),
-                  refusal.size > 0 ? log_span("cause", refusal) : log_text("cause", NULL));
+                  log_text("cause", supervisor_cause(self, why)));
     }
     self->connected = greeted;
 }
@@ -254,16 +268,17 @@ static void supervisor_time_connect(struct supervisor *self, int64_t now_us) {
     if (self->connected) {
         self->give_up_at_us = INT64_MAX;
     } else if (now_us >= self->give_up_at_us) {
-        struct span refusal = host_refusal(self->host);
+        char why[RESOLVE_WHY];
+        const char *cause = supervisor_cause(self, why);
         self->give_up_at_us = INT64_MAX;
         self->gave_up = true;
         self->drained = true;
         log_event(LOG_ERROR, "no broker within --connect-timeout",
                   log_text("broker", self->settings->brokers),
                   log_number("timeout_ms", self->settings->connect_timeout_ms),
-                  refusal.size > 0 ? log_span("cause", refusal)
-                                   : log_text("cause", "does it run, and does this machine "
-                                                       "reach it?"));
+                  log_text("cause", cause != NULL
+                                        ? cause
+                                        : "does it run, and does this machine reach it?"));
     }
 }
 

@@ -4,6 +4,7 @@
 #include "tests/support/support.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct broker *house(struct sandbox *box) {
@@ -64,6 +65,15 @@ static void assert_state(struct program *program, const char *wanted) {
     json_decref(json);
 }
 
+static void submit_to_night(struct sandbox *box, const struct broker *broker, const char *function,
+                            const char *argument, char id[27]) {
+    struct program *submit = program_run(box, 0, "wherry", "submit", "--queue", "night", "--broker",
+                                         broker->endpoint, function, argument, NULL);
+    assert_int_equal(strlen(program_stdout(submit)), 27);
+    memcpy(id, program_stdout(submit), 26);
+    id[26] = '\0';
+}
+
 static void queues_are_paused_and_resumed(void **state) {
     struct broker *broker = house(*state);
     assert_state(queue(*state, broker, 0, "pause", NULL), "paused");
@@ -81,6 +91,29 @@ static void queues_are_paused_and_resumed(void **state) {
     struct http_answer metrics = http_get(*state, broker->http_port, "/metrics");
     assert_true(metric_value(metrics.body, "wherry_queue_paused_out{queue=\"night\"}") == 1);
     assert_true(metric_value(metrics.body, "wherry_queue_paused_in{queue=\"night\"}") == 0);
+    assert_state(queue(*state, broker, 0, "resume", NULL), "open");
+    program_run(*state, 0, "wherry", "result", "--broker", broker->endpoint, id, NULL);
+}
+
+/* SIGKILL, and another broker on the same store. */
+static void what_was_asked_of_a_queue_outlives_the_broker(void **state) {
+    char store[160];
+    snprintf(store, sizeof store, "lmdb:%s", sandbox_path(*state, "store"));
+    struct broker *broker =
+        broker_start(*state, "--store", store, "--queue", "night:max=7", NULL);
+    char id[27];
+    char purged[27];
+    submit_to_night(*state, broker, "nobody-offers-this", "1", purged);
+    json_decref(json_of(queue(*state, broker, 0, "purge", NULL)));
+    submit_to_night(*state, broker, "wherry.echo", "1", id);
+    assert_state(queue(*state, broker, 0, "pause", "--out"), "paused");
+    assert_state(queue(*state, broker, 0, "pause", "--in"), "paused in and out");
+    broker_restart(broker);
+    assert_state(queue(*state, broker, 0, "show", NULL), "paused in and out");
+    worker_start(*state, broker->endpoint, "--processes", "1", "--pool", "night", NULL);
+    program_run(*state, 4, "wherry", "result", "--timeout", "300ms", "--broker", broker->endpoint,
+                id, NULL);
+    program_run(*state, 7, "wherry", "result", "--broker", broker->endpoint, purged, NULL);
     assert_state(queue(*state, broker, 0, "resume", NULL), "open");
     program_run(*state, 0, "wherry", "result", "--broker", broker->endpoint, id, NULL);
 }
@@ -121,15 +154,6 @@ static void pausing_is_refused_where_it_makes_no_sense(void **state) {
     struct program *near =
         program_run(*state, 2, "wherry", "queue", "pasue", "x", "--broker", nowhere, NULL);
     assert_says(program_stderr(near), "did you mean pause?");
-}
-
-static void submit_to_night(struct sandbox *box, const struct broker *broker, const char *function,
-                            const char *argument, char id[27]) {
-    struct program *submit = program_run(box, 0, "wherry", "submit", "--queue", "night", "--broker",
-                                         broker->endpoint, function, argument, NULL);
-    assert_int_equal(strlen(program_stdout(submit)), 27);
-    memcpy(id, program_stdout(submit), 26);
-    id[26] = '\0';
 }
 
 static void a_purge_ends_what_waits_and_leaves_what_runs_alone(void **state) {
@@ -316,6 +340,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SANDBOXED(queues_are_listed_shown_and_bounded),
         SANDBOXED(queues_are_paused_and_resumed),
+        SANDBOXED(what_was_asked_of_a_queue_outlives_the_broker),
         SANDBOXED(a_submit_at_a_queue_that_takes_nothing_waits_or_fails_and_says_why),
         SANDBOXED(pausing_is_refused_where_it_makes_no_sense),
         SANDBOXED(a_purge_ends_what_waits_and_leaves_what_runs_alone),

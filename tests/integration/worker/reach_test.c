@@ -36,6 +36,14 @@ static void whoever_finds_no_broker_gives_up_after_its_time_with_code_5(void **s
     }
 }
 
+static void a_host_that_does_not_exist_is_the_cause(void **state) {
+    const char *nowhere =
+        "tcp://sixty-four-characters-and-more-are-no-label-of-any-name-on-this-earth:7380";
+    struct program *worker = program_run(*state, 5, "wherry-worker", "--broker", nowhere,
+                                         "--connect-timeout", "300ms", NULL);
+    assert_int_equal(count(program_stderr(worker), "does not resolve"), 1);
+}
+
 static void whoever_waits_says_so_in_one_line(void **state) {
     struct sandbox *box = *state;
     struct program *worker = program_run(box, 5, "wherry-worker", "--broker", "tcp://127.0.0.1:1",
@@ -105,6 +113,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, sandbox_setup, sandbox_teardown)
     const struct CMUnitTest tests[] = {
         TEST(whoever_finds_no_broker_gives_up_after_its_time_with_code_5),
+        TEST(a_host_that_does_not_exist_is_the_cause),
         TEST(whoever_waits_says_so_in_one_line),
         TEST(whoever_had_a_broker_waits_for_it_for_ever),
         TEST(whoever_hangs_up_is_called_ever_more_rarely),

@@ -73,6 +73,17 @@ static void nobody_at_the_address_is_no_broker(void **state) {
     assert_null(connection);
 }
 
+static void a_name_that_does_not_exist_is_told(void **state) {
+    (void)state;
+    wherry_connect_options options = {.size = sizeof options, .connect_timeout_ms = 50};
+    wherry_connection *connection = NULL;
+    const char *label = "sixty-four-characters-and-more-are-no-label-of-any-name-on-this-earth";
+    char address[128];
+    snprintf(address, sizeof address, "tcp://%s:7380", label);
+    assert_int_equal(wherry_connect(address, &options, &connection), WHERRY_E_NO_BROKER);
+    assert_non_null(strstr(wherry_last_error(), "does not resolve"));
+}
+
 static void an_address_that_cannot_be_is_invalid(void **state) {
     (void)state;
     static const char *const wrong[] = {
@@ -311,6 +322,7 @@ int main(void) {
         IN_HOUSE(a_restarted_broker_is_given_unfinished_tasks_again_with_their_ids),
         cmocka_unit_test(no_broker_within_the_limit_ends_calls_and_it_works_again_later),
         cmocka_unit_test(nobody_at_the_address_is_no_broker),
+        cmocka_unit_test(a_name_that_does_not_exist_is_told),
         cmocka_unit_test(an_address_that_cannot_be_is_invalid),
         cmocka_unit_test(a_call_after_the_release_starts_no_thread),
         IN_HOUSE(an_interruption_does_not_keep_a_release_from_sending),
