@@ -246,6 +246,16 @@ static void engine_expire_timers(struct engine *engine, uint32_t units) {
     }
 }
 
+/* After a backlog of millions the memory of its records goes back to the system, once nothing is
+ * left that could name one. */
+static void engine_trim(struct engine *engine) {
+    bool empty = engine->tasks.live == 0 && engine->works.count == 0 && engine->grace.over &&
+                 engine->parking.count == 0;
+    if (empty && engine->tasks.chunk_count > 1) {
+        slab_trim(&engine->tasks);
+    }
+}
+
 static void engine_tick(struct engine *engine) {
     uint32_t units = engine->config.step_units_max;
     engine_expire_timers(engine, work_run(engine, units));
@@ -258,6 +268,7 @@ static void engine_tick(struct engine *engine) {
     (void)match_run(engine, units * HOT_UNITS);
     (void)putter_wake(engine, units);
     (void)result_flush(engine, units * HOT_UNITS);
+    engine_trim(engine);
     barrier_close(engine);
 }
 

@@ -43,6 +43,18 @@ uint32_t slab_take_fresh(struct slab *slab) {
     return index;
 }
 
+void slab_trim(struct slab *slab) {
+    CHECK(slab->live == 0);
+    while (slab->chunk_count > 1) {
+        free(slab->chunks[--slab->chunk_count]);
+    }
+    if (slab->chunk_count > 0) {
+        memset(slab->chunks[0], 0, ((size_t)1 << slab->shift) * slab->record_size);
+    }
+    slab->used = 0;
+    slab->free_head = 0;
+}
+
 uint64_t slab_memory_bytes(const struct slab *slab) {
     uint64_t directory = slab->chunk_capacity * sizeof(*slab->chunks);
     return directory + ((uint64_t)slab->chunk_count << slab->shift) * slab->record_size;

@@ -7,7 +7,8 @@
  * Index 0 means none. Records never move, and are added chunk by chunk, so that no single step ever
  * pays for doubling them. (The directory does double: 8 bytes for 2^shift records, 20 KB at ten
  * million tasks.) A freed record is zeroed (but for raw slabs); its first four bytes then link the
- * free list, so a record's "am I in use" field must not stand there. Memory is kept for reuse. */
+ * free list, so a record's "am I in use" field must not stand there. Memory is kept for reuse,
+ * until slab_trim() finds nothing in use. */
 #ifndef WHERRY_SLAB_H
 #define WHERRY_SLAB_H
 
@@ -66,6 +67,10 @@ static inline void slab_free(struct slab *slab, uint32_t index) {
     slab->free_head = index;
     slab->live--;
 }
+
+/* With no record in use: gives all memory but one chunk back, and indices begin with 1 again.
+ * Nobody may hold an index. */
+void slab_trim(struct slab *slab);
 
 uint64_t slab_memory_bytes(const struct slab *slab);
 

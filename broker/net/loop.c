@@ -11,6 +11,8 @@
  * Two looks at the clock a message, at tens of nanoseconds each, against batches of hundreds of
  * tasks. */
 #include "broker/net/loop.h"
+#include "broker/net/commits.h"
+#include "broker/net/heap.h"
 #include "broker/net/receipts.h"
 
 #include "common/check.h"
@@ -33,7 +35,7 @@ enum {
     PROBES_MAX = 64,     /* a turn */
     PROBE_QUIET_US = 1000000,
     GAP_US = 1000000,
-    BATCHES_MAX = 64,    /* commits in flight whose time is measured */
+    HEAP_LOOK_US = 1000000,
     POLL_ROUTER = 0,
     POLL_SIGNALS = 1,
     POLL_HTTP = 2,
@@ -59,19 +61,15 @@ struct loop {
     bool ended;
     int exit_code;
     int64_t grace_until_us;
-    /* the store */
-    struct store_batch batches[2];
-    struct store_batch *gathering; /* one of them; the other is the store's, or empty */
-    uint64_t committed;            /* as told to the engine */
-    bool has_space;                /* the same */
-    int64_t batch_closed_at_us[BATCHES_MAX];
+    struct commits commits;
     /* looks at itself */
     int64_t watchdog_us;
     int64_t watchdog_at_us;
+    struct heap heap;
+    int64_t heap_at_us;
     uint64_t turns;
     uint64_t gaps;
     struct histogram step;
-    struct histogram barrier;
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -109,8 +107,7 @@ struct loop *loop_create(const struct loop_config *config) {
     CHECK(loop != NULL);
     sigset_t signals = loop_signals();
     loop->config = *config;
-    loop->gathering = &loop->batches[0];
-    loop->has_space = true;
+    commits_init(&loop->commits, config->store, config->payloads);
     effects_init(&loop->effects);
     loop->receipts = receipts_create();
     loop->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -130,32 +127,9 @@ void loop_destroy(struct loop **loop_at) {
     close(loop->signal_fd);
     effects_fini(&loop->effects);
     receipts_destroy(&loop->receipts);
-    store_batch_fini(&loop->batches[0]);
-    store_batch_fini(&loop->batches[1]);
+    commits_fini(&loop->commits);
     free(loop);
     *loop_at = NULL;
-}
-
-/* ---- the store ------------------------------------------------------------------------------- */
-
-/* A change into the batch that gathers. */
-static void batch_add(struct loop *loop, const struct effect *effect) {
-    struct store_change *change = store_batch_add(loop->gathering);
-    *change = (struct store_change){.record = effect->record,
-                                    .is_delete = effect->kind == EFFECT_DELETE};
-    if (!change->is_delete) {
-        change->payload = payload_span(loop->config.payloads, effect->record.payload);
-    }
-}
-
-/* The store borrows it; the next one gathers in the other's memory, which was given back. */
-static void batch_close(struct loop *loop, uint64_t number) {
-    struct store_batch *batch = loop->gathering;
-    batch->number = number;
-    loop->batch_closed_at_us[number % BATCHES_MAX] = loop->now_us;
-    loop->gathering = &loop->batches[batch == loop->batches];
-    store_batch_clear(loop->gathering);
-    store_commit(loop->config.store, batch);
 }
 
 /* ---- steps ----------------------------------------------------------------------------------- */
@@ -171,11 +145,11 @@ static void carry_out_one(struct loop *loop, const struct effect *effect) {
     if (effect->kind == EFFECT_CLOSE_ROUTE) {
         router_forget(loop->config.router, effect->route);
     } else if (effect->kind == EFFECT_COMMIT) {
-        batch_close(loop, effect->batch);
+        commits_close(&loop->commits, effect->batch, loop->now_us);
     } else if (effect->kind == EFFECT_LOG) {
         log_raw(effect->log.level, effect->log.text);
     } else {
-        batch_add(loop, effect); /* PUT, DELETE: all that is left */
+        commits_add(&loop->commits, effect); /* PUT, DELETE: all that is left */
     }
 }
 
@@ -266,34 +240,8 @@ static void loop_end(struct loop *loop, int exit_code) {
     loop->exit_code = exit_code;
 }
 
-static void loop_look_at_space(struct loop *loop) {
-    bool has_space = store_has_space(loop->config.store);
-    if (has_space == loop->has_space) {
-        return;
-    }
-    loop->has_space = has_space;
-    log_event(has_space ? LOG_INFO : LOG_WARN,
-              has_space ? "the store has space again: new work is taken"
-                        : "the store's disk is full: new work is refused until there is space");
-    loop_step(loop, &(struct event){.kind = EVENT_STORE_SPACE, .store_has_space = has_space});
-}
-
-static void loop_look_at_commits(struct loop *loop) {
-    uint64_t committed = store_committed(loop->config.store);
-    if (committed == loop->committed) {
-        return;
-    }
-    uint64_t first = committed - loop->committed > BATCHES_MAX ? committed - BATCHES_MAX
-                                                               : loop->committed;
-    for (uint64_t batch = first + 1; batch <= committed; batch++) {
-        histogram_add(&loop->barrier,
-                      loop->now_us - loop->batch_closed_at_us[batch % BATCHES_MAX]);
-    }
-    loop->committed = committed;
-    loop_step(loop, &(struct event){.kind = EVENT_COMMITTED, .committed = committed});
-}
-
 static void loop_look_at_store(struct loop *loop) {
+    struct event event;
     uint64_t count = 0;
     if (loop->polls[POLL_STORE].revents != 0 &&
         read(loop->polls[POLL_STORE].fd, &count, sizeof count) < 0) {
@@ -305,8 +253,14 @@ static void loop_look_at_store(struct loop *loop) {
         loop_end(loop, LOOP_STORE);
         return;
     }
-    loop_look_at_commits(loop);
-    loop_look_at_space(loop);
+    while (commits_next(&loop->commits, loop->now_us, &event)) {
+        if (event.kind == EVENT_STORE_SPACE) {
+            log_event(LOG_WARN,
+                      event.store_has_space ? "the store has space again: new work is taken"
+                                            : "the store has no space left: new work is refused");
+        }
+        loop_step(loop, &event);
+    }
 }
 
 /* ---- signals and going down ------------------------------------------------------------------ */
@@ -392,7 +346,7 @@ static void loop_fill(void *context, struct metrics *out) {
     out->epoch = identity.epoch;
     out->draining = loop->draining;
     out->restoring = false;
-    out->store_full = !loop->has_space;
+    out->store_full = loop->commits.full;
     out->restored_records = identity.records;
     out->store_failed = store_failed(loop->config.store) != WHERRY_OK;
     engine_counts(loop->config.engine, &out->engine);
@@ -404,7 +358,7 @@ static void loop_fill(void *context, struct metrics *out) {
     out->turns = loop->turns;
     out->gaps = loop->gaps;
     out->step = loop->step;
-    out->barrier = loop->barrier;
+    out->barrier = loop->commits.wait;
     fill_queues(loop, out);
 }
 
@@ -464,6 +418,19 @@ static void loop_watchdog(struct loop *loop) {
     }
 }
 
+static void loop_look_at_heap(struct loop *loop) {
+    struct payload_sums payloads;
+    if (loop->now_us < loop->heap_at_us) {
+        return;
+    }
+    loop->heap_at_us = loop->now_us + HEAP_LOOK_US;
+    payload_sums(loop->config.payloads, &payloads);
+    if (heap_fell(&loop->heap,
+                  engine_memory_bytes(loop->config.engine) + payloads.memory_bytes)) {
+        heap_give_back();
+    }
+}
+
 static void loop_turn(struct loop *loop) {
     loop_wait(loop);
     loop_tell_gap(loop);
@@ -483,6 +450,7 @@ static void loop_turn(struct loop *loop) {
         http_answer(loop->config.http, loop_fill, loop);
     }
     loop_watchdog(loop);
+    loop_look_at_heap(loop);
     loop_look_at_drain(loop);
     loop->turns++;
 }

@@ -244,6 +244,33 @@ static void memory_has_a_limit(void **state) {
     bench_close(bench);
 }
 
+static void memory_of_a_backlog_is_given_back(void **state) {
+    (void)state;
+    struct bench *bench = bench_open(MEMORY);
+    bench_client(bench, 1);
+    bench_jump(bench, 11000); /* the grace time is over */
+    uint64_t before = engine_memory_bytes(bench_engine(bench));
+    for (uint64_t first = 1; first < 12800; first += 64) {
+        bench_submit_with(bench, 1, &(struct bench_submit){.function = "f",
+                                                           .first = first,
+                                                           .count = 64,
+                                                           .flags = TASK_NO_RESULT});
+    }
+    uint64_t full = engine_memory_bytes(bench_engine(bench));
+    assert_true(full > before + 12800 * 40);
+    bench_cancel(bench, 1, 1, 12800);
+    for (int i = 0; i < 40 && bench_counts(bench).tasks > 0; i++) {
+        bench_tick(bench);
+    }
+    bench_tick(bench);
+    assert_int_equal(bench_counts(bench).tasks, 0);
+    assert_true(engine_memory_bytes(bench_engine(bench)) < before + 12800 * 20);
+    bench_worker(bench, 10, "g");
+    bench_submit(bench, 1, "g", 12801, 5); /* and all goes on */
+    assert_non_null(strstr(bench_trace(bench), "1.12801"));
+    bench_close(bench);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_queue_says_full_at_once),
@@ -261,6 +288,7 @@ int main(void) {
         cmocka_unit_test(a_draining_broker_takes_nothing_and_hands_nothing_out),
         cmocka_unit_test(a_number_beyond_the_window_is_refused),
         cmocka_unit_test(memory_has_a_limit),
+        cmocka_unit_test(memory_of_a_backlog_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
