@@ -46,6 +46,7 @@ struct session *session_create(const struct session_options *options, const stru
     session->options = *options;
     session->now_us = now_us;
     session->payload_max = WIRE_PAYLOAD_MAX;
+    session->window = options->window != 0 ? options->window : BOUND_WINDOW;
     session->beat_us = (int64_t)TIME_BEAT_MS * 1000;
     session->hello_by_us = INT64_MAX;
     session->away_since_us = now_us;
@@ -88,10 +89,11 @@ void session_close(struct session *session, int64_t now_us) {
 /* ---- submitting ----------------------------------------------------------------------------- */
 
 static bool session_room(const struct session *session, const struct session_stream *stream) {
-    bool window = stream == NULL || (stream->next - 1 - stream->acked < BOUND_WINDOW &&
-                                     stream->parked < SESSION_PARKED &&
-                                     stream->parked_bytes < SESSION_PARKED_BYTES);
-    return window && session->waiting_bytes < SESSION_WAITING_BYTES;
+    /* A number for itself, and one for each unanswered request that may have to be renumbered. */
+    return session->waiting_bytes < SESSION_WAITING_BYTES &&
+           (stream == NULL ||
+            (stream->next + 1 - stream->acked + stream->unanswered <= session->window &&
+             stream->parked < SESSION_PARKED && stream->parked_bytes < SESSION_PARKED_BYTES));
 }
 
 bool session_has_room(const struct session *session, uint16_t slot) {
@@ -156,6 +158,7 @@ wherry_err session_submit(struct session *session, const struct session_lane *la
         .state = SESSION_TASK_OPEN,
     };
     session_batch_append(session, batch, payload, NULL);
+    session_renumber_look(session, stream);
     *id = (struct task_id){.session = session->id, .slot = batch->slot, .number = stream->next - 1};
     return WHERRY_OK;
 }
@@ -345,6 +348,9 @@ static bool output_connected(struct session *session, struct wire_out *out,
     if (session->retry_count > 0 && session_retry_send(session, out)) {
         return true;
     }
+    if (session->renumber != NULL && session_renumber_send(session, out)) {
+        return true;
+    }
     if (session_batch_sendable(session)) {
         session_batch_send(session, out, body);
         return true;
@@ -383,5 +389,6 @@ bool session_has_output(const struct session *session) {
         return session->goodbye_due || (session->attached && session->hello_due);
     }
     return session->beat_due || output_ack_due(session) || session_call_ready(session) ||
-           session->retry_count > 0 || session->cancel_count > 0 || session_batch_sendable(session);
+           session->retry_count > 0 || session->renumber != NULL || session->cancel_count > 0 ||
+           session_batch_sendable(session);
 }

@@ -22,9 +22,11 @@
  *     (gone)   finished: `finished` was called, or its owner was forgotten
  *
  * Rules kept here (rules.md §2): numbers per slot are consecutive; `acked` passes a number only
- * when its answer came; SESSION_LOST after a change of epoch from a broker that keeps nothing makes
- * a new session and resubmits (2.8); any other SESSION_LOST settles by id and never submits again
- * what was sent (2.3); what was sent, unanswered and cannot be settled is UNCERTAIN (2.5). */
+ * when its answer came; what waits at a full queue and is half a window behind gets a new number,
+ * so that it does not end the window for all others (2.2); SESSION_LOST after a change of epoch
+ * from a broker that keeps nothing makes a new session and resubmits (2.8); any other SESSION_LOST
+ * settles by id and never submits again what was sent (2.3); what was sent, unanswered and cannot
+ * be settled is UNCERTAIN (2.5). */
 #ifndef WHERRY_SESSION_H
 #define WHERRY_SESSION_H
 
@@ -62,8 +64,9 @@ struct session_ops {
      * At most once, before `finished`, when the broker has answered OK (or with the result
      * itself). */
     void (*accepted)(void *context, void *owner);
-    /* The task was given to a restarted broker under another number: `key` stands for it from now
-     * on in cancel, forget and want_accepted. Its id, for people and for the broker, stays. */
+    /* The task has another number, at a restarted broker or because it waited for so long: `key`
+     * stands for it from now on in cancel, forget and want_accepted. Its id, for people and for the
+     * broker, stays. */
     void (*moved)(void *context, void *owner, struct task_id key);
     /* Exactly once for each call that was not forgotten; outcome.payload is the answer's body. */
     void (*answered)(void *context, void *owner, const struct session_outcome *outcome);
@@ -78,6 +81,7 @@ struct session_options {
     struct token attempt;       /* and the attempt's token */
     int64_t reconnect_limit_us; /* INT64_MAX: none */
     bool accepted_if_wanted;    /* the owner is told of acceptance only when it asked for it */
+    uint32_t window;            /* unanswered numbers of one slot; 0: BOUND_WINDOW */
 };
 
 /* One lane header: what a batch states once. Spans borrowed for the call. */

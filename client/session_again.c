@@ -7,7 +7,7 @@
 #include "client/session_internal.h"
 
 bool session_keep_unanswered(const struct session_record *record) {
-    return record->state < SESSION_TASK_ACCEPTED;
+    return record->state < SESSION_TASK_ACCEPTED && (record->flags & SESSION_HEIR) == 0;
 }
 
 /* A wait at a full queue goes on with what is left of it. */

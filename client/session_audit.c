@@ -33,6 +33,19 @@ struct audit {
     uint64_t parked;
 };
 
+static void audit_kin(const struct session_stream *stream, uint64_t number,
+                      const struct session_record *record) {
+    bool heir = (record->flags & SESSION_HEIR) != 0;
+    CHECK(!heir || (record->kin != 0 && record->owner == NULL));
+    if (record->kin != 0) {
+        const struct session_record *other = session_record_find(
+            (struct session_stream *)(uintptr_t)stream, heir ? number - record->kin
+                                                             : number + record->kin);
+        CHECK(other != NULL && other->kin == record->kin);
+        CHECK(((other->flags & SESSION_HEIR) != 0) != heir);
+    }
+}
+
 static void audit_chunk(const struct session *session, const struct session_stream *stream,
                         size_t index, struct audit *audit) {
     const struct session_chunk *chunk = stream->chunks[index];
@@ -53,6 +66,7 @@ static void audit_chunk(const struct session *session, const struct session_stre
             CHECK(number < record->batch->first + record->batch->count);
             audit->needed++;
         }
+        audit_kin(stream, number, record);
         audit->unanswered += record->state < SESSION_TASK_ACCEPTED ? 1 : 0;
         audit->parked += (record->flags & SESSION_TASK_PARKED) != 0 ? 1 : 0;
         CHECK((record->flags & SESSION_TASK_PARKED) == 0 || record->state == SESSION_TASK_SENT);
@@ -78,8 +92,8 @@ static void audit_batches(const struct session *session, const struct audit *aud
         CHECK((at->state == SESSION_BATCH_OPEN) == (at == session->open));
         CHECK(at->state != SESSION_BATCH_KEPT || at->unanswered == 0);
         CHECK(at->state != SESSION_BATCH_PARKED || at->unanswered > 0);
-        CHECK((at->state == SESSION_BATCH_PARKED) ==
-              (at->unanswered > 0 && at->parked == at->unanswered));
+        CHECK(at->state == SESSION_BATCH_PARKED || at->unanswered == 0 ||
+              at->unanswered > at->parked + at->heirs);
         CHECK(at == session->open || at->needed > 0);
         flying += at->state == SESSION_BATCH_FLYING ? 1 : 0;
         bool waiting = at->state == SESSION_BATCH_WAITING;

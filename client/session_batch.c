@@ -145,7 +145,7 @@ void session_batch_release(struct session *session, struct session_batch *batch)
 }
 
 void session_batch_settle(struct session *session, struct session_batch *batch) {
-    if (batch->unanswered > batch->parked || batch == session->open) {
+    if (batch->unanswered > batch->parked + batch->heirs || batch == session->open) {
         return;
     }
     session_batch_leave(session, batch); /* WAITING: answered before it could be sent again */
@@ -294,7 +294,7 @@ bool session_batch_sendable(const struct session *session) {
     bool small = session->send_at != NULL && session->in_flight < SESSION_SEALED_IN_FLIGHT &&
                  session->in_flight_bytes + batch->size <= WIRE_BATCH_MAX;
     uint64_t last = batch->first + batch->count - 1;
-    return (few || small) && last - session->by_slot[batch->slot]->acked <= BOUND_WINDOW;
+    return (few || small) && last - session->by_slot[batch->slot]->acked <= session->window;
 }
 
 static void session_batch_mark(struct session *session, struct session_batch *batch,
@@ -344,7 +344,7 @@ void session_batch_send(struct session *session, struct wire_out *out, struct wi
     struct session_batch *batch = session_batch_next(session);
     uint64_t acked = session->by_slot[batch->slot]->acked;
     uint32_t flags = session_batch_flags(session, batch);
-    bool whole = batch->unanswered == batch->count &&
+    bool whole = batch->unanswered == batch->count && batch->heirs == 0 &&
                  session_batch_wait_left(session, batch) == batch->wait_ms;
     if (!whole) {
         session_batch_rewrite(session, batch, out, session_keep_unanswered, flags);
@@ -372,7 +372,11 @@ static void session_batch_rewind(struct session *session, struct session_batch *
         struct session_record *record = session_record_find(stream, batch->first + i);
         if (record != NULL) {
             session_record_unpark(stream, record);
+            record->flags &= (uint8_t)~SESSION_RENUMBER_SAID;
         }
+    }
+    if (batch->unanswered == batch->heirs) {
+        return; /* parked it stays: nothing of it was ever sent */
     }
     session_batch_leave(session, batch);
     batch->state = SESSION_BATCH_WAITING;

@@ -124,9 +124,16 @@ static bool input_hello_required(struct session *session) {
 /* ---- tasks ---------------------------------------------------------------------------------- */
 
 /* The record of a number that was sent and is unfinished. */
-static struct session_record *input_record(struct session_stream *stream, uint64_t number) {
+static struct session_record *input_record(struct session *session, struct session_stream *stream,
+                                           uint64_t number) {
     struct session_record *record = session_record_find(stream, number);
-    return record == NULL || record->state == SESSION_TASK_OPEN ? NULL : record;
+    if (record == NULL || record->state == SESSION_TASK_OPEN) {
+        return NULL;
+    }
+    if ((record->flags & SESSION_HEIR) != 0) { /* what is said of it tells that it was moved */
+        session_heir_take(session, stream, number, record);
+    }
+    return record;
 }
 
 /* Once, although a restarted broker accepts it again. */
@@ -143,12 +150,12 @@ static void input_tell_accepted(struct session *session, struct session_record *
 }
 
 static void input_accept(struct session *session, struct session_stream *stream, uint64_t number) {
-    struct session_record *record = input_record(stream, number);
+    struct session_record *record = input_record(session, stream, number);
     if (record == NULL || record->state == SESSION_TASK_ACCEPTED) {
         return;
     }
     bool no_result = (record->batch->options.flags & TASK_NO_RESULT) != 0;
-    session_record_answered(session, stream, record);
+    session_record_answered(session, stream, number, record);
     input_tell_accepted(session, record);
     if (no_result) {
         struct session_outcome outcome = {.err = WHERRY_OK};
@@ -157,7 +164,7 @@ static void input_accept(struct session *session, struct session_stream *stream,
 }
 
 static void input_park(struct session *session, struct session_stream *stream, uint64_t number) {
-    struct session_record *record = input_record(stream, number);
+    struct session_record *record = input_record(session, stream, number);
     if (record != NULL && record->state != SESSION_TASK_ACCEPTED &&
         !session_record_unsent(record)) {
         session_record_park(session, stream, record);
@@ -193,12 +200,20 @@ static bool input_answered(struct session *session, const struct wire_message *m
         return false;
     }
     struct session_stream *stream = session->by_slot[answered.slot];
-    struct session_record *record = input_record(stream, answered.number);
+    struct session_record *record = input_record(session, stream, answered.number);
     if (record == NULL || record->state == SESSION_TASK_ACCEPTED) {
         return stream != NULL; /* late */
     }
     if (answered.err == WHERRY_E_RETRY) {
         session_ask_retry(session, stream, answered.number, record);
+        return true;
+    }
+    if (answered.err == WHERRY_E_RENUMBERED) {
+        uint64_t heir = answered.number + record->kin;
+        if (record->kin == 0) {
+            return false;
+        }
+        session_heir_take(session, stream, heir, session_record_find(stream, heir));
         return true;
     }
     struct session_outcome outcome = {.err = (wherry_err)answered.err, .text = answered.text};
@@ -216,7 +231,7 @@ static void input_result_item(struct session *session, struct session_stream *st
                               const struct wire_result_item *item) {
     /* A result that comes again is acknowledged again. */
     session_result_received(session, stream, item->number, item->payload.size);
-    struct session_record *record = input_record(stream, item->number);
+    struct session_record *record = input_record(session, stream, item->number);
     if (record == NULL) {
         return;
     }

@@ -7,6 +7,7 @@
  *     session_task.c   streams and task records: (slot, number) -> record
  *     session_batch.c  batches: open, seal, send, drop
  *     session_again.c  some tasks of a batch again; CANCEL
+ *     session_renumber.c  new numbers for what waits for long
  *     session_call.c   questions, and settling tasks by id
  *     session_renew.c  SESSION_LOST: a new identity, resubmission, and the end of all calls
  *
@@ -45,6 +46,8 @@ enum { /* flags of a record */
        SESSION_ACCEPT_WANTED = 8, /* its owner wants to be told */
        SESSION_PERHAPS_IN = 16,   /* sent to a broker that is gone, which never answered */
        SESSION_TASK_PARKED = 32,  /* it waits at a full queue, says the broker */
+       SESSION_HEIR = 64,         /* a number that another one is to become: `kin` behind it */
+       SESSION_RENUMBER_SAID = 128, /* on this connection */
 };
 
 struct session_record {
@@ -52,6 +55,7 @@ struct session_record {
     struct session_batch *batch; /* holds its arguments; NULL once nobody can ask for them again */
     uint8_t state;
     uint8_t flags;
+    uint32_t kin; /* the new number minus the old one, at both; 0: none */
 };
 
 struct session_chunk {
@@ -70,6 +74,7 @@ struct session_stream {
     uint64_t next;  /* the next number */
     uint64_t acked; /* all up to here are answered */
     uint64_t acked_told;
+    uint32_t unanswered; /* requests; heirs are none */
     uint32_t parked;     /* tasks that wait at full queues */
     size_t parked_bytes; /* of parked batches */
     uint64_t first_chunk;          /* chunks[0] holds numbers first_chunk * 1,024 + 1 … */
@@ -105,6 +110,7 @@ struct session_batch {
     uint32_t count;
     uint32_t unanswered;
     uint32_t parked; /* of them */
+    uint32_t heirs;  /* of them */
     uint32_t needed; /* tasks whose arguments may have to be sent again */
     uint64_t first;  /* numbers first … first + count - 1 */
     struct wire_options options;
@@ -164,6 +170,7 @@ struct session {
     uint64_t epoch;
     bool keeps;
     uint32_t payload_max;
+    uint32_t window;
     int64_t beat_us;
 
     /* this connection */
@@ -204,6 +211,7 @@ struct session {
     int64_t ack_at_us;   /* INT64_MAX: nothing to acknowledge */
     size_t cancel_count; /* over all streams */
     size_t retry_count;
+    struct session_stream *renumber; /* its oldest number waits, half a window behind; or NULL */
     bool cancels_ever; /* else no record needs to be looked at after a reconnect */
 
     struct session_call_entry *calls;
@@ -234,7 +242,7 @@ struct session_record *session_record_new(struct session *session, struct sessio
 void session_record_drop(struct session *session, struct session_stream *stream, uint64_t number,
                          struct session_record *record);
 void session_record_answered(struct session *session, struct session_stream *stream,
-                             struct session_record *record);
+                             uint64_t number, struct session_record *record);
 /* It waits at a full queue, or does so no more. */
 void session_record_park(struct session *session, struct session_stream *stream,
                          struct session_record *record);
@@ -293,6 +301,14 @@ struct wire_part session_batch_part(struct session_batch *batch,
 /* The next message that sends single tasks again, or cancels. False: none. */
 bool session_retry_send(struct session *session, struct wire_out *out);
 bool session_cancel_send(struct session *session, struct wire_out *out);
+
+/* session_renumber.c */
+/* Something changed: is the oldest number to be renumbered? */
+void session_renumber_look(struct session *session, struct session_stream *stream);
+bool session_renumber_send(struct session *session, struct wire_out *out); /* false: nothing */
+/* The broker has moved a task to this number. */
+void session_heir_take(struct session *session, struct session_stream *stream, uint64_t number,
+                       struct session_record *heir);
 
 /* session_call.c */
 void session_calls_rewind(struct session *session);

@@ -94,6 +94,10 @@ static void renewal_item(struct session *session, const struct renewal *renewal,
     if (record == NULL || record->batch != batch) {
         return;
     }
+    if ((record->flags & SESSION_HEIR) != 0) {
+        record->state = SESSION_TASK_GONE; /* dealt with under the number that it has now */
+        return;
+    }
     struct task_id key = {.session = renewal->old_id, .slot = batch->slot, .number = item->number};
     struct task_id id = item->has_origin ? item->origin : key;
     bool resubmit = renewal->resubmit_all || record->state == SESSION_TASK_OPEN;

@@ -50,6 +50,7 @@ void session_streams_clear(struct session *session) {
     session->alive = 0;
     session->cancel_count = 0;
     session->retry_count = 0;
+    session->renumber = NULL;
     session->results_unacked = 0;
     session->bytes_unacked = 0;
     session->ack_at_us = INT64_MAX;
@@ -122,6 +123,7 @@ struct session_record *session_record_new(struct session *session, struct sessio
     struct session_chunk *chunk = stream->chunks[session_chunk_of(number) - stream->first_chunk];
     chunk->alive++;
     session->alive++;
+    stream->unanswered++;
     return &chunk->records[(number - 1) % SESSION_CHUNK];
 }
 
@@ -135,9 +137,13 @@ static void session_acked_advance(struct session *session, struct session_stream
         }
         stream->acked++;
     }
-    if (stream->acked != before && session->ack_at_us == INT64_MAX) {
+    if (stream->acked == before) {
+        return;
+    }
+    if (session->ack_at_us == INT64_MAX) {
         session->ack_at_us = session->now_us + SESSION_ACK_US;
     }
+    session_renumber_look(session, stream);
 }
 
 void session_record_park(struct session *session, struct session_stream *stream,
@@ -147,6 +153,7 @@ void session_record_park(struct session *session, struct session_stream *stream,
         record->batch->parked++;
         stream->parked++;
         session_batch_settle(session, record->batch);
+        session_renumber_look(session, stream);
     }
 }
 
@@ -158,13 +165,28 @@ void session_record_unpark(struct session_stream *stream, struct session_record 
     }
 }
 
+/* An answer under the old number: it will never be known by the new one. */
+static void session_heir_void(struct session *session, struct session_stream *stream,
+                              uint64_t number, struct session_record *record) {
+    uint64_t heir = number + record->kin;
+    record->kin = 0;
+    record->flags &= (uint8_t)~SESSION_RENUMBER_SAID;
+    session_record_drop(session, stream, heir, session_record_find(stream, heir));
+}
+
 void session_record_answered(struct session *session, struct session_stream *stream,
-                             struct session_record *record) {
+                             uint64_t number, struct session_record *record) {
     if (record->state >= SESSION_TASK_ACCEPTED) {
         return;
     }
+    bool is_heir = (record->flags & SESSION_HEIR) != 0;
+    if (record->kin != 0 && !is_heir) {
+        session_heir_void(session, stream, number, record);
+    }
     struct session_batch *batch = record->batch;
     session_record_unpark(stream, record);
+    batch->heirs -= is_heir ? 1 : 0;
+    stream->unanswered -= is_heir ? 0 : 1;
     record->state = SESSION_TASK_ACCEPTED;
     session_batch_answered(session, batch);
     if (session->keeps) {
@@ -176,7 +198,7 @@ void session_record_answered(struct session *session, struct session_stream *str
 
 void session_record_drop(struct session *session, struct session_stream *stream, uint64_t number,
                          struct session_record *record) {
-    session_record_answered(session, stream, record);
+    session_record_answered(session, stream, number, record);
     if (record->batch != NULL) {
         session_batch_release(session, record->batch);
     }

@@ -59,6 +59,9 @@ enum {
                                         * hosts notice a lost connection at once and are back
                                         * within a second; running twice is allowed there */
     TIME_ANSWERED_WAIT_MS = 1000,      /* a dead child's answered attempt waits for its result */
+    TIME_HELD_WAIT_MS = 10000,         /* an announced answer waits so long behind each hello of its
+                                        * child: what that does not hold any more went to a broker
+                                        * that is gone */
     TIME_RECONNECT_LIMIT_MS = 60000,   /* no broker for this long ends every call with NO_BROKER */
     TIME_RESULT_TTL_MS = 3600000,      /* kept results: successes */
     TIME_FAILURE_TTL_MS = 86400000,    /* kept results: failures */

@@ -43,6 +43,7 @@ static const char *const err_texts[] = {
     [WHERRY_E_LIMIT] = "limit reached",
     [WHERRY_E_SYSTEM] = "system call failed",
     [WHERRY_E_RETRY] = "send again",
+    [WHERRY_E_RENUMBERED] = "renumbered",
 };
 
 static _Thread_local char err_last[ERR_TEXT_SIZE];

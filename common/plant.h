@@ -28,6 +28,9 @@ enum plant {
     PLANT_PAUSE_UNSTORED,        /* 4.3 a queue's pause is acknowledged and not stored */
     PLANT_PARKED_UNTOLD,         /* 2.2 nobody is told that a submit waits at a full queue */
     PLANT_PURGE_UNSTORED,        /* 4.3 a queue's purge is acknowledged and not stored */
+    PLANT_NEVER_RENUMBERED,      /* 2.2 what waits keeps its number for ever */
+    PLANT_RENUMBERED_LAST,       /* 2.2 a new number is a new place in the line */
+    PLANT_RENUMBER_UNSTORED,     /* 2.2 that a number was given up is forgotten with its broker */
     PLANT_LOST_WAKEUP,           /* 6.3 room in a queue wakes no putter */
     PLANT_BOUND_OFF_BY_ONE,      /* 6.3 one put too many is accepted */
     PLANT_COUNT,

@@ -108,6 +108,12 @@ static uint32_t singles_place(const struct answers *answers, uint64_t number) {
     return low;
 }
 
+static const struct answer_single *singles_find(const struct answers *answers, uint64_t number) {
+    uint32_t at = singles_place(answers, number);
+    bool found = at < answers->single_count && answers->singles[at].number == number;
+    return found ? &answers->singles[at] : NULL;
+}
+
 enum answer_kind answers_find(const struct answers *answers, uint64_t number, uint32_t *err) {
     if (number <= answers->acked) {
         return ANSWER_ACKED;
@@ -115,24 +121,33 @@ enum answer_kind answers_find(const struct answers *answers, uint64_t number, ui
     if (answers->accepted.count > 0 && runs_have(&answers->accepted, number)) {
         return ANSWER_ACCEPTED;
     }
-    uint32_t at = singles_place(answers, number);
-    if (at < answers->single_count && answers->singles[at].number == number) {
-        *err = answers->singles[at].err;
-        return ANSWER_SINGLE;
+    const struct answer_single *single = singles_find(answers, number);
+    if (single == NULL) {
+        return ANSWER_NONE;
     }
-    return ANSWER_NONE;
+    *err = single->err;
+    return ANSWER_SINGLE;
 }
 
-void answers_add_single(struct answers *answers, uint64_t number, uint32_t err, bool stored) {
-    uint32_t at = singles_place(answers, number);
-    if (at < answers->single_count && answers->singles[at].number == number) {
+uint64_t answers_follow(const struct answers *answers, uint64_t number) {
+    const struct answer_single *single = singles_find(answers, number);
+    while (single != NULL && single->ahead > 0) {
+        number += single->ahead;
+        single = singles_find(answers, number);
+    }
+    return number;
+}
+
+void answers_add_single(struct answers *answers, struct answer_single single) {
+    if (singles_find(answers, single.number) != NULL) {
         return;
     }
+    uint32_t at = singles_place(answers, single.number);
     answers->singles = answers_grow(answers->singles, answers->single_count,
                                     &answers->single_capacity, sizeof(*answers->singles));
     memmove(answers->singles + at + 1, answers->singles + at,
             (answers->single_count - at) * sizeof(*answers->singles));
-    answers->singles[at] = (struct answer_single){.number = number, .err = err, .stored = stored};
+    answers->singles[at] = single;
     answers->single_count++;
 }
 

@@ -15,8 +15,9 @@ struct runs { /* sorted, disjoint, not touching */
 
 struct answer_single {
     uint64_t number;
-    uint32_t err;
-    bool stored; /* NEVER: belongs into the session's record */
+    uint32_t ahead; /* RENUMBERED: the request lives on as number + ahead */
+    uint8_t err;
+    bool stored; /* NEVER, RENUMBERED: belongs into the session's record */
 };
 
 struct answers {
@@ -53,7 +54,9 @@ void runs_fini(struct runs *runs);
 enum answer_kind { ANSWER_NONE, ANSWER_ACCEPTED, ANSWER_SINGLE, ANSWER_ACKED };
 /* `err`: of a single one. */
 enum answer_kind answers_find(const struct answers *answers, uint64_t number, uint32_t *err);
-void answers_add_single(struct answers *answers, uint64_t number, uint32_t err, bool stored);
+void answers_add_single(struct answers *answers, struct answer_single single);
+/* The number under which a request lives now: itself, if it was never renumbered. */
+uint64_t answers_follow(const struct answers *answers, uint64_t number);
 /* Numbers up to `acked` need not be told apart any more. False: nothing new. */
 bool answers_acknowledge(struct answers *answers, uint64_t acked);
 uint64_t answers_bytes(const struct answers *answers);

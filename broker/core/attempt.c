@@ -78,6 +78,7 @@ static void attempt_detach(struct engine *engine, uint32_t index) {
     if (cold != NULL) {
         timer_stop(&engine->mono, &cold->timer);
         cold->answered = false;
+        cold->expected = false;
         cold->killed = false;
     }
 }
@@ -283,13 +284,23 @@ void attempt_answer(struct engine *engine, uint32_t index, struct token token, u
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
-void attempt_await_result(struct engine *engine, uint32_t index) {
+static void attempt_await(struct engine *engine, uint32_t index, int64_t time_ms) {
     struct cold *cold = cold_of(engine, index);
     timer_stop(&engine->mono, &cold->timer);
     cold->answered = true;
     cold->timer =
-        timer_start(&engine->mono, engine->now.mono_us + (int64_t)TIME_ANSWERED_WAIT_MS * 1000,
-                    TIMER_TASK, index);
+        timer_start(&engine->mono, engine->now.mono_us + time_ms * 1000, TIMER_TASK, index);
+}
+
+void attempt_await_result(struct engine *engine, uint32_t index) {
+    attempt_await(engine, index, TIME_ANSWERED_WAIT_MS);
+}
+
+void attempt_expect_result(struct engine *engine, uint32_t index) {
+    cold_of(engine, index)->expected = true;
+    if (child_at(engine, task_at(engine, index)->lease.child)->route != 0) {
+        attempt_await(engine, index, TIME_HELD_WAIT_MS);
+    }
 }
 
 void attempt_timer(struct engine *engine, uint32_t index) {
@@ -301,7 +312,7 @@ void attempt_timer(struct engine *engine, uint32_t index) {
         lane_return(engine, index);
     } else if (cold->answered) {
         attempt_lose(engine, index, WIRE_CAUSE_NONE,
-                     span_of_text("its process died after the answer, which never arrived"));
+                     span_of_text("it had answered, and the answer never arrived"));
     } else {
         cancel_kill(engine, index);
     }

@@ -39,6 +39,9 @@ void attempt_take_ready(struct engine *engine, uint32_t task);
 
 /* The process of an answered attempt died: its result may still arrive for 1 s. */
 void attempt_await_result(struct engine *engine, uint32_t task);
+/* Adopted, and announced as answered: its result comes with a hello of its child. When one has come
+ * without it, a broker that is gone had acknowledged it, and it has 10 s. */
+void attempt_expect_result(struct engine *engine, uint32_t task);
 /* TIMER_TASK: a retry is due, a kill, or the wait for a result is over. */
 void attempt_timer(struct engine *engine, uint32_t task);
 

@@ -139,6 +139,8 @@ static const char *audit_waiter(const struct engine *engine, uint32_t index) {
         AUDIT(stream_entry(stream_at(engine, waiter->stream), waiter->number) ==
                   (INDEX_WAITER | index),
               "waiter: not in its stream's index");
+        AUDIT(!waiter->has_origin || waiter_find_origin(engine, waiter->origin) != 0,
+              "waiter: not found by its origin");
     }
     return NULL;
 }

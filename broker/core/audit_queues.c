@@ -116,8 +116,9 @@ static const char *audit_putters(const struct engine *engine, const struct queue
         return NULL;
     }
     const struct waiter *head = waiter_at(engine, queue->putters.head);
-    AUDIT(!queue_refuses(queue, head->has_origin), "queue: a putter that should be refused");
-    AUDIT(engine->store_full || !queue_is_open(queue, head->has_origin) ||
+    bool older = waiter_is_older(engine, head);
+    AUDIT(!queue_refuses(queue, older), "queue: a putter that should be refused");
+    AUDIT(engine->store_full || !queue_is_open(queue, older) ||
               !queue_has_room(queue, head->payload.size),
           "queue: there is room, and nobody wakes the putter");
     return NULL;

@@ -66,7 +66,9 @@ static wherry_err call_record_never(struct engine *engine, uint32_t session, str
     struct stream *stream = stream_at(engine, index);
     if (id.number <= stream->answers.acked + engine->config.window &&
         answers_bytes(&stream->answers) < BOUND_ANSWERS_BYTES) {
-        answers_add_single(&stream->answers, id.number, WHERRY_E_UNKNOWN, true);
+        answers_add_single(
+            &stream->answers,
+            (struct answer_single){.number = id.number, .err = WHERRY_E_UNKNOWN, .stored = true});
         sessions_store(engine, session);
     }
     return WHERRY_E_UNKNOWN;
@@ -74,6 +76,10 @@ static wherry_err call_record_never(struct engine *engine, uint32_t session, str
 
 /* A submit that waits for room; 0: none. */
 static uint32_t call_waiter(const struct engine *engine, struct task_id id) {
+    uint32_t index = waiter_find_origin(engine, id);
+    if (index != 0) {
+        return index;
+    }
     uint32_t owner = sessions_find(engine, id.session);
     uint32_t stream = owner == 0 ? 0 : stream_find(engine, owner, id.slot);
     uint32_t entry = stream == 0 ? 0 : stream_entry(stream_at(engine, stream), id.number);
@@ -89,9 +95,9 @@ static uint32_t call_parked(const struct engine *engine, uint32_t session, struc
 }
 
 static const char *call_parked_text(const struct engine *engine, uint32_t index) {
-    const struct waiter *waiter = waiter_at(engine, index);
-    const struct queue *queue = queue_at(engine, lane_at(engine, waiter->lane)->queue);
-    return queue_is_open(queue, waiter->has_origin)
+    const struct waiter *waiter = index == 0 ? NULL : waiter_at(engine, index);
+    return waiter == NULL || queue_is_open(queue_at(engine, lane_at(engine, waiter->lane)->queue),
+                                           waiter_is_older(engine, waiter))
                ? "it still waits for room in its queue"
                : "its queue is paused and takes nothing in until it is resumed";
 }
@@ -111,13 +117,17 @@ static wherry_err call_fate(struct engine *engine, uint32_t session, struct task
             id.number < runs->items[runs->count - 1].first + runs->items[runs->count - 1].count) {
             return WHERRY_E_EXPIRED;
         }
-        switch (answers_find(&record->answers, id.number, &err)) {
+        uint64_t number = answers_follow(&record->answers, id.number);
+        switch (answers_find(&record->answers, number, &err)) {
         case ANSWER_ACKED:
         case ANSWER_ACCEPTED:
-            return id.number == 0 ? WHERRY_E_UNKNOWN : WHERRY_E_EXPIRED;
+            return number == 0 ? WHERRY_E_UNKNOWN : WHERRY_E_EXPIRED;
         case ANSWER_SINGLE:
             return (wherry_err)err;
         case ANSWER_NONE:
+            if (number != id.number && session_at(engine, owner)->state == SESSION_LIVE) {
+                return WHERRY_E_BUSY; /* its client has yet to say the new number to this broker */
+            }
             break;
         }
     }

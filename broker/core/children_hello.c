@@ -42,6 +42,17 @@ static void child_refuse(struct engine *engine, route_id route, const struct eve
     hello_refuse(engine, route, WHERRY_E_REFUSED, text);
 }
 
+/* The results that it held have been judged: what is expected beyond them has to hurry. */
+static void child_expect_rest(struct engine *engine, const struct child *child) {
+    for (uint32_t at = child->adopted.head; at != 0;) {
+        const struct cold *cold = slab_at(&engine->colds, at);
+        at = cold->adopted.next;
+        if (cold->expected) {
+            attempt_expect_result(engine, cold->task);
+        }
+    }
+}
+
 void children_hello(struct engine *engine, route_id route, const struct event_hello *hello) {
     static const uint8_t unknown[WIRE_SECRET_SIZE] = {0};
     uint32_t host = hello->parent == 0 ? 0 : hosts_find(engine, hello->parent);
@@ -75,6 +86,9 @@ void children_hello(struct engine *engine, route_id route, const struct event_he
     }
     for (uint32_t i = 0; i < hello->held_count; i++) {
         outcome_held(engine, index, &hello->held[i]);
+    }
+    if (!stale) {
+        child_expect_rest(engine, child_at(engine, index));
     }
 }
 

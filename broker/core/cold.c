@@ -36,10 +36,6 @@ struct cold *cold_of(struct engine *engine, uint32_t task) {
     return cold;
 }
 
-static uint64_t cold_origin_hash(struct task_id id) {
-    return map_hash(id.session ^ map_hash((uint64_t)id.slot << 48 | id.number));
-}
-
 static bool cold_has_origin(const void *context, uint32_t value) {
     const struct engine *engine = ((const void *const *)context)[0];
     const struct task_id *id = ((const void *const *)context)[1];
@@ -48,13 +44,13 @@ static bool cold_has_origin(const void *context, uint32_t value) {
 
 uint32_t cold_find_origin(const struct engine *engine, struct task_id id) {
     const void *context[2] = {engine, &id};
-    return map_find(&engine->task_by_origin, cold_origin_hash(id), cold_has_origin, context);
+    return map_find(&engine->task_by_origin, task_id_hash(id), cold_has_origin, context);
 }
 
 void cold_set_origin(struct engine *engine, uint32_t task, struct task_id origin) {
     cold_of(engine, task)->origin = origin;
     task_at(engine, task)->flags |= TASK_ORIGIN;
-    map_put(&engine->task_by_origin, cold_origin_hash(origin), task);
+    map_put(&engine->task_by_origin, task_id_hash(origin), task);
 }
 
 void cold_drop(struct engine *engine, uint32_t task) {
@@ -62,7 +58,7 @@ void cold_drop(struct engine *engine, uint32_t task) {
     struct cold *cold = slab_at(&engine->colds, index);
     CHECK(cold->waiters.count == 0);
     if ((task_at(engine, task)->flags & TASK_ORIGIN) != 0) {
-        map_drop(&engine->task_by_origin, cold_origin_hash(cold->origin), task);
+        map_drop(&engine->task_by_origin, task_id_hash(cold->origin), task);
     }
     timer_stop(&engine->mono, &cold->timer);
     timer_stop(&engine->wall, &cold->ttl);

@@ -19,6 +19,7 @@ struct cold {
     uint8_t leases_lost;
     uint8_t retries;    /* asked for by the function */
     bool answered;      /* its dead child answered: the timer waits for that result */
+    bool expected;      /* announced as answered: its child still holds the result, or nobody */
     bool killed;        /* SIGKILL was sent after SIGTERM */
     struct token fence; /* results of attempts up to here are refused */
     struct token held;  /* the announced attempt that may still answer */

@@ -8,6 +8,7 @@
 #include "broker/core/death.h"
 #include "broker/core/hello.h"
 #include "broker/core/outcome.h"
+#include "broker/core/putter.h"
 #include "broker/core/result.h"
 #include "broker/core/state.h"
 #include "broker/core/submit.h"
@@ -66,6 +67,18 @@ static void dispatch_cancel(struct engine *engine, uint32_t session,
     }
 }
 
+static void dispatch_renumber(struct engine *engine, uint32_t session,
+                              const struct event_renumber *renumber) {
+    uint32_t stream = stream_find(engine, session, renumber->slot);
+    if (stream == 0) {
+        return;
+    }
+    submit_acknowledge(engine, stream, renumber->acked);
+    for (uint32_t i = 0; i < renumber->item_count; i++) {
+        putter_renumber(engine, stream, renumber->items[i].from, renumber->items[i].to);
+    }
+}
+
 /* True: it is something that a client says. */
 static bool dispatch_client(struct engine *engine, uint32_t session, const struct event *event) {
     sessions_heard(engine, session);
@@ -78,6 +91,9 @@ static bool dispatch_client(struct engine *engine, uint32_t session, const struc
         return true;
     case EVENT_CANCEL:
         dispatch_cancel(engine, session, &event->cancel);
+        return true;
+    case EVENT_RENUMBER:
+        dispatch_renumber(engine, session, &event->renumber);
         return true;
     case EVENT_CALL:
         call_receive(engine, session, &event->call);

@@ -71,6 +71,7 @@ static void engine_init_tables(struct engine *engine) {
     slab_init(&engine->routes, sizeof(struct route), TABLE_SHIFT);
     map_init(&engine->cold_by_task);
     map_init(&engine->task_by_origin);
+    map_init(&engine->waiter_by_origin);
     map_init(&engine->lane_by_key);
     map_init(&engine->queue_by_name);
     map_init(&engine->session_by_id);
@@ -140,9 +141,9 @@ void engine_destroy(struct engine **handle) {
     for (size_t i = 0; i < sizeof(slabs) / sizeof(slabs[0]); i++) {
         slab_fini(slabs[i]);
     }
-    struct map *maps[] = {&engine->cold_by_task,  &engine->task_by_origin, &engine->lane_by_key,
-                          &engine->queue_by_name, &engine->session_by_id,  &engine->host_by_id,
-                          &engine->route_by_id};
+    struct map *maps[] = {&engine->cold_by_task, &engine->task_by_origin, &engine->waiter_by_origin,
+                          &engine->lane_by_key,  &engine->queue_by_name,  &engine->session_by_id,
+                          &engine->host_by_id,   &engine->route_by_id};
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
         map_fini(maps[i]);
     }
@@ -322,6 +323,7 @@ static void engine_handle(struct engine *engine, const struct event *event) {
     case EVENT_ACK:
     case EVENT_CANCEL:
     case EVENT_CALL:
+    case EVENT_RENUMBER:
     case EVENT_CREDIT:
     case EVENT_RESULTS:
     case EVENT_GATE:

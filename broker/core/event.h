@@ -34,6 +34,7 @@ enum event_kind {
     EVENT_ACK,
     EVENT_CANCEL,
     EVENT_CALL,
+    EVENT_RENUMBER,
     EVENT_CREDIT,
     EVENT_RESULTS,
     EVENT_GATE,
@@ -127,6 +128,13 @@ struct event_cancel {
     uint32_t run_count;
 };
 
+struct event_renumber {
+    uint16_t slot;
+    uint64_t acked;
+    const struct wire_renumbering *items;
+    uint32_t item_count;
+};
+
 struct event_call {
     uint64_t call;
     uint32_t verb; /* enum wire_verb; unknown ones are answered INVALID */
@@ -180,6 +188,7 @@ struct event {
         struct event_ack ack;
         struct event_cancel cancel;
         struct event_call call;
+        struct event_renumber renumber;
         struct wire_credit credit;
         struct event_results results;
         struct wire_gate gate;

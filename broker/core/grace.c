@@ -57,10 +57,6 @@ static struct early *early_at(const struct engine *engine, uint32_t index) {
     return slab_at(&engine->grace.early, index);
 }
 
-static uint64_t early_hash(struct task_id id) {
-    return map_hash(id.session ^ map_hash((uint64_t)id.slot << 48 | id.number));
-}
-
 static bool early_has_id(const void *context, uint32_t value) {
     const struct engine *engine = ((const void *const *)context)[0];
     const struct task_id *id = ((const void *const *)context)[1];
@@ -69,7 +65,7 @@ static bool early_has_id(const void *context, uint32_t value) {
 
 static uint32_t early_find(const struct engine *engine, struct task_id id) {
     const void *context[2] = {engine, &id};
-    return map_find(&engine->grace.early_by_id, early_hash(id), early_has_id, context);
+    return map_find(&engine->grace.early_by_id, task_id_hash(id), early_has_id, context);
 }
 
 static void early_drop(struct engine *engine, uint32_t index) {
@@ -78,7 +74,7 @@ static void early_drop(struct engine *engine, uint32_t index) {
     if (early->has_result) {
         engine_free_payload(engine, early->payload);
     }
-    map_drop(&grace->early_by_id, early_hash(early->id), index);
+    map_drop(&grace->early_by_id, task_id_hash(early->id), index);
     list_remove(&grace->early_list, &grace->early, EARLY_LINKS, index);
     slab_free(&grace->early, index);
 }
@@ -106,18 +102,20 @@ static uint32_t early_of(struct engine *engine, struct task_id id, struct token 
     early->id = id;
     early->token = token;
     early->child = child;
-    map_put(&grace->early_by_id, early_hash(id), index);
+    map_put(&grace->early_by_id, task_id_hash(id), index);
     list_append(&grace->early_list, &grace->early, EARLY_LINKS, index);
     return index;
 }
 
-bool grace_keep_announcement(struct engine *engine, struct task_id id, struct token token,
+bool grace_keep_announcement(struct engine *engine, const struct event_attempt *attempt,
                              uint32_t child) {
-    uint32_t index = engine->grace.over ? 0 : early_of(engine, id, token, child);
+    uint32_t index =
+        engine->grace.over ? 0 : early_of(engine, attempt->id, attempt->token, child);
     if (index == 0) {
         return false;
     }
     early_at(engine, index)->announced = true;
+    early_at(engine, index)->answered = attempt->answered;
     early_at(engine, index)->child = child;
     return true;
 }
@@ -157,6 +155,9 @@ void grace_match(struct engine *engine, uint32_t task) {
         }
     } else if (valid && host_at(engine, child_at(engine, early.child)->host)->state == HOST_LIVE) {
         attempt_adopt(engine, task, early.child, early.token); /* a lost host ends leases already */
+        if (early.answered) {
+            attempt_expect_result(engine, task);
+        }
     }
 }
 

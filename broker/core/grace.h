@@ -19,6 +19,7 @@ struct engine;
 struct early {      /* an announcement or a result that came before its task */
     uint32_t index; /* itself; also the slab's free link */
     bool announced; /* by its host, for `child` */
+    bool answered;  /* it said so, too */
     bool has_result;
     uint32_t child;
     struct task_id id;
@@ -58,7 +59,7 @@ int64_t grace_next(const struct engine *engine);
 void grace_suspect(struct engine *engine, uint32_t task);
 
 /* Kept until a task with this id is submitted again. False: too late, nothing was kept. */
-bool grace_keep_announcement(struct engine *engine, struct task_id id, struct token token,
+bool grace_keep_announcement(struct engine *engine, const struct event_attempt *attempt,
                              uint32_t child);
 bool grace_keep_result(struct engine *engine, const struct event_held *held, uint32_t child);
 /* A resubmission arrived (its task is in its lane): what is known of it? */

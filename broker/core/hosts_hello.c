@@ -62,8 +62,7 @@ static bool host_announce(struct engine *engine, uint32_t child, bool alive,
                           const struct event_attempt *attempt) {
     uint32_t index = task_find(engine, attempt->id);
     if (index == 0) { /* a dead child's attempt is nothing to match a resubmission with */
-        return !alive || grace_keep_announcement(engine, attempt->id, attempt->token, child) ||
-               attempt->answered;
+        return !alive || grace_keep_announcement(engine, attempt, child) || attempt->answered;
     }
     if (!attempt_judge(engine, index, attempt->token)) {
         return attempt->answered; /* its result will be refused in its turn */
@@ -74,6 +73,9 @@ static bool host_announce(struct engine *engine, uint32_t child, bool alive,
         return false; /* no place can hold another place's attempt */
     }
     task_at(engine, index)->flags |= TASK_ANNOUNCED;
+    if (alive && attempt->answered && (task_at(engine, index)->flags & TASK_ADOPTED) != 0) {
+        attempt_expect_result(engine, index);
+    }
     cancel_remind(engine, index);
     return true;
 }

@@ -57,6 +57,11 @@ static void parked_pack(struct packer *packer, struct event *event) {
         event->cancel.runs = pack_array_copy(packer, event->cancel.runs,
                                              event->cancel.run_count * sizeof(struct wire_run));
         return;
+    case EVENT_RENUMBER:
+        event->renumber.items =
+            pack_array_copy(packer, event->renumber.items,
+                            event->renumber.item_count * sizeof(struct wire_renumbering));
+        return;
     case EVENT_CALL:
         pack_span_copy(packer, &event->call.name);
         return;
@@ -77,8 +82,9 @@ static void parked_pack(struct packer *packer, struct event *event) {
 
 static bool parking_concerns(enum event_kind kind) {
     return kind == EVENT_SUBMIT || kind == EVENT_ACK || kind == EVENT_CANCEL ||
-           kind == EVENT_CALL || kind == EVENT_RESULTS || kind == EVENT_DEATH ||
-           kind == EVENT_GATE || kind == EVENT_CREDIT || kind == EVENT_GOODBYE;
+           kind == EVENT_CALL || kind == EVENT_RENUMBER || kind == EVENT_RESULTS ||
+           kind == EVENT_DEATH || kind == EVENT_GATE || kind == EVENT_CREDIT ||
+           kind == EVENT_GOODBYE;
 }
 
 bool parking_takes(struct engine *engine, const struct event *event) {

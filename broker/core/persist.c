@@ -8,9 +8,11 @@
  *     QUEUE    arrival 8, items max 8, bytes max 8, paused 1, purged before 8, by session 8, by
  * call 8, name
  *     SESSION  state 1, secret 16, ended 8, streams 2 × (slot 2, acked 8, runs 4 × (first 8, count
- * 8), singles 4 × (number 8, err 4)) HOST     secret 16 TASK     session 8, slot 2, number 8, flags
- * 2, terminal 1, status 1, options (flags 4, priority 4, attempts 4, ttl 8), queue, function,
- * payload size 4; with COLD: crashes 1, lost 1, retries 1, fence 16, held 16, expires 8, origin 18,
+ *              8), singles 4 × (number 8, ahead 3, err 1))
+ *     HOST     secret 16
+ *     TASK     session 8, slot 2, number 8, flags 2, terminal 1, status 1, options (flags 4,
+ *              priority 4, attempts 4, ttl 8), queue, function, payload size 4; with COLD: crashes
+ *              1, lost 1, retries 1, fence 16, held 16, expires 8, origin 18,
  * failure */
 #include "broker/core/persist.h"
 
@@ -113,7 +115,8 @@ static void put_stream(struct bytes *out, const struct stream *stream) {
     for (uint32_t i = 0; i < answers->single_count; i++) {
         if (answers->singles[i].stored) {
             coder_put(out, answers->singles[i].number, 8);
-            coder_put(out, answers->singles[i].err, 4);
+            coder_put(out, answers->singles[i].ahead, 3);
+            coder_put(out, answers->singles[i].err, 1);
         }
     }
 }

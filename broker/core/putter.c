@@ -22,8 +22,9 @@ void putter_park(struct engine *engine, const struct putter_place *where,
     waiter->number = item->number;
     waiter->arrival = engine->next_arrival;
     waiter->payload = item->payload;
-    waiter->has_origin = item->has_origin;
-    waiter->origin = item->origin;
+    if (item->has_origin) {
+        waiter_set_origin(engine, index, item->origin);
+    }
     if (item->payload.size > WIRE_INLINE_MAX) {
         engine_free_payload(engine, item->payload);
         waiter->payload.handle = 0;
@@ -48,7 +49,8 @@ void putter_again(struct engine *engine, uint32_t index, const struct event_subm
     if (waiter->kind == WAITER_RESERVED) {
         waiter_unreserve(engine, index);
         const struct queue *queue = queue_at(engine, lane_at(engine, lane)->queue);
-        if (queue_has_room(queue, item->payload.size) && queue_is_open(queue, item->has_origin)) {
+        if (queue_has_room(queue, item->payload.size) &&
+            queue_is_open(queue, waiter_is_older(engine, waiter))) {
             waiter_drop(engine, index);
             submit_accept(engine, lane, stream, item);
             submit_tell(engine, stream);
@@ -57,6 +59,40 @@ void putter_again(struct engine *engine, uint32_t index, const struct event_subm
     }
     waiter_set_deadline(engine, index, wait_ms);
     engine_free_payload(engine, item->payload);
+}
+
+void putter_renumber(struct engine *engine, uint32_t stream_index, uint64_t from, uint64_t to) {
+    struct stream *stream = stream_at(engine, stream_index);
+    uint32_t entry = stream_entry(stream, from);
+    uint32_t err;
+    bool fresh = to > from && to <= stream->answers.acked + engine->config.window &&
+                 stream_entry(stream, to) == 0 &&
+                 answers_find(&stream->answers, to, &err) == ANSWER_NONE;
+    if ((entry & INDEX_WAITER) == 0 || !fresh ||
+        answers_bytes(&stream->answers) >= BOUND_ANSWERS_BYTES) {
+        return; /* its answer is on its way, or it stays as it is */
+    }
+    uint32_t index = entry & ~INDEX_WAITER;
+    struct waiter *waiter = waiter_at(engine, index);
+    stream_set_entry(engine, stream, from, 0);
+    stream_set_entry(engine, stream, to, entry);
+    waiter->number = to;
+    if (!waiter->has_origin) {
+        struct task_id origin = {.session = session_at(engine, waiter->session)->id};
+        origin.slot = stream->slot;
+        origin.number = from & UINT64_C(0xffffffffffff);
+        waiter_set_origin(engine, index, origin);
+    }
+    if (PLANTED(PLANT_RENUMBERED_LAST)) {
+        struct queue *queue = queue_at(engine, lane_at(engine, waiter->lane)->queue);
+        size_t links = offsetof(struct waiter, in_owner);
+        list_remove(&queue->putters, &engine->waiters, links, index);
+        list_append(&queue->putters, &engine->waiters, links, index);
+    }
+    submit_renumber(engine, stream_index, from, to);
+    if (waiter->kind == WAITER_RESERVED) {
+        submit_answer(engine, stream_index, to, WHERRY_E_RETRY, "its turn has come");
+    }
 }
 
 /* The head's turn has come. */
@@ -83,7 +119,8 @@ static void putter_admit(struct engine *engine, uint32_t index) {
  * reasons: the next broker will have it, too. */
 static wherry_err putter_refusal(const struct engine *engine, const struct queue *queue,
                                  const struct waiter *waiter, const char **why) {
-    if (engine->draining && !waiter->has_origin) {
+    bool older = waiter_is_older(engine, waiter);
+    if (engine->draining && !older) {
         *why = "the broker is going down";
         return WHERRY_E_DRAINING;
     }
@@ -92,7 +129,7 @@ static wherry_err putter_refusal(const struct engine *engine, const struct queue
         return WHERRY_E_TOO_LARGE;
     }
     *why = "the queue was paused and refuses new work until it is resumed";
-    return queue_refuses(queue, waiter->has_origin) ? WHERRY_E_CLOSED : WHERRY_OK;
+    return queue_refuses(queue, older) ? WHERRY_E_CLOSED : WHERRY_OK;
 }
 
 static uint32_t putter_wake_queue(struct engine *engine, uint32_t queue_index, uint32_t units) {
@@ -110,7 +147,7 @@ static uint32_t putter_wake_queue(struct engine *engine, uint32_t queue_index, u
         if (err != WHERRY_OK) {
             waiter_drop(engine, index);
             submit_refuse(engine, stream, number, err, why);
-        } else if (engine->store_full || !queue_is_open(queue, waiter->has_origin) ||
+        } else if (engine->store_full || !queue_is_open(queue, waiter_is_older(engine, waiter)) ||
                    !queue_has_room(queue, waiter->payload.size)) {
             return units;
         } else {
@@ -141,7 +178,7 @@ void putter_give_up(struct engine *engine, uint32_t index) {
     uint64_t number = waiter->number;
     bool reserved = waiter->kind == WAITER_RESERVED;
     bool open = queue_is_open(queue_at(engine, lane_at(engine, waiter->lane)->queue),
-                              waiter->has_origin);
+                              waiter_is_older(engine, waiter));
     waiter_drop(engine, index);
     if (!reserved) {
         submit_refuse(engine, stream, number, WHERRY_E_FULL,

@@ -26,6 +26,8 @@ void putter_park(struct engine *engine, const struct putter_place *where,
 /* A parked number came again. */
 void putter_again(struct engine *engine, uint32_t waiter, const struct event_submit_item *item,
                   int64_t wait_ms);
+/* A parked number lives on as another one, in its place, and is known by its first id for ever. */
+void putter_renumber(struct engine *engine, uint32_t stream, uint64_t from, uint64_t to);
 /* TICK: lets putters in, oldest first, while there is room. Returns what is left of `units`. */
 uint32_t putter_wake(struct engine *engine, uint32_t units);
 /* Its deadline passed. */

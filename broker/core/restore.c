@@ -93,10 +93,11 @@ static bool restore_stream(struct engine *engine, uint32_t session, struct coder
         }
     }
     for (uint64_t singles = coder_get(in, 4); singles > 0 && !in->bad; singles--) {
-        uint64_t number = coder_get(in, 8);
-        uint32_t err = (uint32_t)coder_get(in, 4);
+        struct answer_single single = {.number = coder_get(in, 8), .stored = true};
+        single.ahead = (uint32_t)coder_get(in, 3);
+        single.err = (uint8_t)coder_get(in, 1);
         if (answers != NULL) {
-            answers_add_single(answers, number, err, true);
+            answers_add_single(answers, single);
         }
     }
     return !in->bad;

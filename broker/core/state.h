@@ -71,6 +71,7 @@ struct engine {
 
     struct map cold_by_task;
     struct map task_by_origin;
+    struct map waiter_by_origin;
     struct map lane_by_key;
     struct map queue_by_name;
     struct map session_by_id;

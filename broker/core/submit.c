@@ -114,7 +114,9 @@ static void submit_remember(struct engine *engine, uint32_t index, uint64_t numb
     struct stream *stream = stream_at(engine, index);
     submit_count_refusal(engine, err);
     if (answers_bytes(&stream->answers) < BOUND_ANSWERS_BYTES) {
-        answers_add_single(&stream->answers, number, err, stored);
+        answers_add_single(
+            &stream->answers,
+            (struct answer_single){.number = number, .err = (uint8_t)err, .stored = stored});
     }
 }
 
@@ -129,6 +131,17 @@ void submit_refuse_for_good(struct engine *engine, uint32_t index, uint64_t numb
     submit_remember(engine, index, number, err, true);
     sessions_store(engine, stream_at(engine, index)->session);
     submit_answer(engine, index, number, err, text);
+}
+
+void submit_renumber(struct engine *engine, uint32_t index, uint64_t from, uint64_t to) {
+    struct stream *stream = stream_at(engine, index);
+    answers_add_single(&stream->answers, (struct answer_single){.number = from,
+                                                                .ahead = (uint32_t)(to - from),
+                                                                .err = WHERRY_E_RENUMBERED,
+                                                                .stored = !PLANTED(
+                                                                    PLANT_RENUMBER_UNSTORED)});
+    sessions_store(engine, stream->session);
+    submit_answer(engine, index, from, WHERRY_E_RENUMBERED, "it waits under its new number");
 }
 
 static const char *submit_words(uint32_t err) {
@@ -166,13 +179,15 @@ uint32_t submit_make_task(struct engine *engine, const struct submit_task *from)
     return submit_make(engine, &home, from->number, from->arrival, from->payload);
 }
 
-/* A resubmission is older than this epoch; one that may run once only is not started on a guess. */
+/* A resubmission is older than this epoch; one that may run once only is not started on a guess.
+ * One that was only renumbered is as new as any. */
 static void submit_take_origin(struct engine *engine, uint32_t index, struct task_id origin) {
     struct task *task = task_at(engine, index);
     const struct lane *lane = lane_at(engine, task->lane);
-    task->flags |= TASK_OLD;
+    bool older = session_at(engine, stream_at(engine, task->stream)->session)->id != origin.session;
+    task->flags |= older ? TASK_OLD : 0;
     cold_set_origin(engine, index, origin);
-    if ((lane->options.flags & TASK_ONCE) != 0 && !engine->grace.over) {
+    if (older && (lane->options.flags & TASK_ONCE) != 0 && !engine->grace.over) {
         task->state = TASK_HELD;
         queue_count(engine, lane->queue, task->payload_size);
         grace_suspect(engine, index);
@@ -213,10 +228,17 @@ void submit_accept(struct engine *engine, uint32_t lane, uint32_t stream,
 
 /* ---- items ---------------------------------------------------------------------------------- */
 
+/* A resubmission: a broker before this one may have had it. */
+static bool submit_is_older(const struct engine *engine, const struct batch *batch,
+                            const struct event_submit_item *item) {
+    return item->has_origin && item->origin.session != session_at(engine, batch->session)->id;
+}
+
 /* OK, or why this new item cannot be taken, now or at all. */
 static wherry_err submit_admissible(struct engine *engine, const struct batch *batch,
                                     const struct event_submit_item *item, const char **why) {
     const struct queue *queue = batch->home.queue;
+    bool older = submit_is_older(engine, batch, item);
     if (item->payload.size > engine->config.payload_max) {
         *why = "larger than the broker's payload limit";
         return WHERRY_E_TOO_LARGE;
@@ -225,11 +247,11 @@ static wherry_err submit_admissible(struct engine *engine, const struct batch *b
         *why = "larger than the queue's bound in bytes";
         return WHERRY_E_TOO_LARGE;
     }
-    if (queue_refuses(queue, item->has_origin)) {
+    if (queue_refuses(queue, older)) {
         *why = "the queue is paused and refuses new work until it is resumed";
         return WHERRY_E_CLOSED;
     }
-    if (engine->counts.results_bytes >= engine->config.results_bytes_max && !item->has_origin &&
+    if (engine->counts.results_bytes >= engine->config.results_bytes_max && !older &&
         (batch->submit->options.flags & TASK_NO_RESULT) == 0) {
         *why = "the broker keeps as many result bytes as it may; get some results first";
         return WHERRY_E_RESULTS_FULL;
@@ -238,7 +260,7 @@ static wherry_err submit_admissible(struct engine *engine, const struct batch *b
         *why = "the broker's memory limit is reached";
         return WHERRY_E_FULL;
     }
-    if (!queue_is_open(queue, item->has_origin)) {
+    if (!queue_is_open(queue, older)) {
         *why = "the queue is paused and takes nothing in until it is resumed";
         return WHERRY_E_BUSY;
     }
@@ -255,8 +277,9 @@ static void submit_new(struct engine *engine, const struct batch *batch,
                        const struct event_submit_item *item) {
     const char *why = batch->why;
     wherry_err err = batch->err;
-    bool again = batch->submit->again && item->has_origin;
-    if (err == WHERRY_E_DRAINING && item->has_origin) {
+    bool older = submit_is_older(engine, batch, item);
+    bool again = batch->submit->again && older;
+    if (err == WHERRY_E_DRAINING && older) {
         err = WHERRY_OK; /* the next broker will have it, too */
     }
     if (err == WHERRY_OK && !again) {

@@ -22,6 +22,9 @@ void submit_refuse(struct engine *engine, uint32_t stream, uint64_t number, wher
 void submit_refuse_for_good(struct engine *engine, uint32_t stream, uint64_t number, wherry_err err,
                             const char *text);
 
+/* The parked request `from` lives on as `to`: remembered, told. */
+void submit_renumber(struct engine *engine, uint32_t stream, uint64_t from, uint64_t to);
+
 /* Answers an error and remembers nothing. */
 void submit_answer(struct engine *engine, uint32_t stream, uint64_t number, wherry_err err,
                    const char *text);

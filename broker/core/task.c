@@ -25,6 +25,10 @@ struct token task_token(const struct engine *engine, uint32_t index) {
     return token;
 }
 
+uint64_t task_id_hash(struct task_id id) {
+    return map_hash(id.session ^ map_hash((uint64_t)id.slot << 48 | id.number));
+}
+
 uint32_t task_find(const struct engine *engine, struct task_id id) {
     uint32_t found = cold_find_origin(engine, id);
     if (found != 0) {

@@ -120,6 +120,7 @@ static inline bool task_is_ready(const struct task *task) {
 struct task_id task_id_of(const struct engine *engine, uint32_t index);
 /* Its current token; counter 0 if it has none. */
 struct token task_token(const struct engine *engine, uint32_t index);
+uint64_t task_id_hash(struct task_id id);
 /* By id, in whatever state; 0: no record. */
 uint32_t task_find(const struct engine *engine, struct task_id id);
 

@@ -39,10 +39,10 @@ uint64_t engine_memory_bytes(const struct engine *engine) {
     const struct slab *slabs[] = {
         &engine->tasks,   &engine->colds,    &engine->lanes, &engine->queues,   &engine->waiters,
         &engine->streams, &engine->sessions, &engine->hosts, &engine->children, &engine->routes};
-    const struct map *maps[] = {&engine->cold_by_task,  &engine->task_by_origin,
-                                &engine->lane_by_key,   &engine->queue_by_name,
-                                &engine->session_by_id, &engine->host_by_id,
-                                &engine->route_by_id};
+    const struct map *maps[] = {&engine->cold_by_task,     &engine->task_by_origin,
+                                &engine->waiter_by_origin, &engine->lane_by_key,
+                                &engine->queue_by_name,    &engine->session_by_id,
+                                &engine->host_by_id,       &engine->route_by_id};
     uint64_t bytes =
         sizeof(*engine) + timers_memory_bytes(&engine->mono) + timers_memory_bytes(&engine->wall);
     for (size_t i = 0; i < sizeof(slabs) / sizeof(slabs[0]); i++) {

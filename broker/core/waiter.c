@@ -36,6 +36,28 @@ void waiter_set_deadline(struct engine *engine, uint32_t index, int64_t timeout_
     }
 }
 
+static bool waiter_has_origin(const void *context, uint32_t value) {
+    const struct engine *engine = ((const void *const *)context)[0];
+    const struct task_id *id = ((const void *const *)context)[1];
+    return task_id_equal(waiter_at(engine, value)->origin, *id);
+}
+
+uint32_t waiter_find_origin(const struct engine *engine, struct task_id id) {
+    const void *context[2] = {engine, &id};
+    return map_find(&engine->waiter_by_origin, task_id_hash(id), waiter_has_origin, context);
+}
+
+void waiter_set_origin(struct engine *engine, uint32_t index, struct task_id origin) {
+    struct waiter *waiter = waiter_at(engine, index);
+    waiter->has_origin = true;
+    waiter->origin = origin;
+    map_put(&engine->waiter_by_origin, task_id_hash(origin), index);
+}
+
+bool waiter_is_older(const struct engine *engine, const struct waiter *waiter) {
+    return waiter->has_origin && waiter->origin.session != session_at(engine, waiter->session)->id;
+}
+
 void waiter_reserve(struct engine *engine, uint32_t index) {
     struct waiter *waiter = waiter_at(engine, index);
     uint32_t queue_index = lane_at(engine, waiter->lane)->queue;
@@ -70,6 +92,9 @@ static void waiter_leave_queue(struct engine *engine, uint32_t index) {
         if (waiter->payload.handle != 0) {
             engine_free_payload(engine, waiter->payload);
         }
+    }
+    if (waiter->has_origin) {
+        map_drop(&engine->waiter_by_origin, task_id_hash(waiter->origin), index);
     }
     lane->tasks--;
     stream->putters--;

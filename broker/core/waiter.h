@@ -30,7 +30,7 @@ enum waiter_kind {
 struct waiter {
     uint32_t session; /* also the slab's free link */
     uint8_t kind;
-    bool has_origin;
+    bool has_origin;        /* PUT: known under another id than its number's */
     uint16_t lane;          /* PUT */
     uint32_t stream;        /* PUT */
     uint32_t task;          /* CALL */
@@ -59,6 +59,11 @@ void waiter_set_deadline(struct engine *engine, uint32_t waiter, int64_t timeout
 void waiter_reserve(struct engine *engine, uint32_t waiter);
 /* Back to the head of the FIFO: what came back meanwhile may have taken the room. */
 void waiter_unreserve(struct engine *engine, uint32_t waiter);
+/* Everybody knows this PUT by that id: it was submitted, or numbered, otherwise before. */
+void waiter_set_origin(struct engine *engine, uint32_t waiter, struct task_id origin);
+uint32_t waiter_find_origin(const struct engine *engine, struct task_id id); /* 0: none */
+/* A resubmission: a broker before this one may have had it. */
+bool waiter_is_older(const struct engine *engine, const struct waiter *waiter);
 /* Its deadline passed. */
 void waiter_expired(struct engine *engine, uint32_t waiter);
 

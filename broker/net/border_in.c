@@ -249,6 +249,23 @@ static wherry_err cancel_in(const struct decode *decode) {
     return WHERRY_OK;
 }
 
+static wherry_err renumber_in(const struct decode *decode) {
+    struct wire_renumber renumber;
+    if (wire_get_renumber(decode->message, &renumber) != WHERRY_OK) {
+        return refuse(decode->border, "malformed RENUMBER");
+    }
+    struct wire_renumbering *items =
+        scratch_reserve(&decode->border->items, renumber.items.left, sizeof *items);
+    uint32_t count = 0;
+    while (wire_next_renumbering(&renumber.items, &items[count])) {
+        count++;
+    }
+    decode->event->kind = EVENT_RENUMBER;
+    decode->event->renumber =
+        (struct event_renumber){renumber.slot, renumber.acked, items, count};
+    return WHERRY_OK;
+}
+
 /* The fields of a verb's body; more of them are a newer version's. */
 static bool call_body_in(struct span body, struct event_call *out) {
     struct cursor cursor = cursor_of(body);
@@ -390,6 +407,8 @@ static wherry_err decode_as(const struct decode *decode, enum wire_type type) {
         return cancel_in(decode);
     case WIRE_CALL:
         return call_in(decode);
+    case WIRE_RENUMBER:
+        return renumber_in(decode);
     case WIRE_CREDIT:
         return credit_in(decode);
     case WIRE_RESULTS:

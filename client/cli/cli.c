@@ -120,6 +120,7 @@ int cli_exit_of(wherry_err err) {
     case WHERRY_E_END:
     case WHERRY_E_SYSTEM:
     case WHERRY_E_RETRY:
+    case WHERRY_E_RENUMBERED:
         return CLI_FAILED;
     }
     return CLI_FAILED;

@@ -63,6 +63,7 @@ typedef enum wherry_err {
     WHERRY_E_LIMIT = 29,       /* a count in the table of bounds is used up; the text names it */
     WHERRY_E_SYSTEM = 30,      /* the operating system refused; the text carries errno's words */
     WHERRY_E_RETRY = 31,       /* internal between peers: send the same request again */
+    WHERRY_E_RENUMBERED = 32,  /* internal between peers: it waits under its new number */
 } wherry_err;
 
 /* The code in a few lower-case words; never NULL, also for codes unknown to this version. */

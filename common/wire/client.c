@@ -5,6 +5,7 @@
  *     ACK       [11, slot, acked, credit, [first, count, …]]
  *     CANCEL    [12, slot, [first, count, …]]
  *     CALL      [13, call, verb, timeout_ms, thread, body]
+ *     RENUMBER  [14, slot, acked, [old, new, …]]
  *     ACCEPTED  [50, epoch, slot, [first, count, …]]
  *     ANSWERED  [51, epoch, slot, number, err, text]
  *     ANSWER    [53, epoch, call, err, text, body]
@@ -43,6 +44,49 @@ wherry_err wire_get_cancel(const struct wire_message *message, struct wire_cance
     struct reader reader;
     bool ok = reader_open(&reader, message, WIRE_CANCEL, 2) &&
               cursor_slot(&reader.cursor, &out->slot) && reader_runs(&reader, &out->runs);
+    return reader_close(&reader, ok);
+}
+
+void wire_put_renumber(struct wire_out *out, uint16_t slot, uint64_t acked,
+                       const struct wire_renumbering *items, uint32_t item_count) {
+    message_open(out, WIRE_RENUMBER, 3);
+    pack_uint(&out->body, slot);
+    pack_uint(&out->body, acked);
+    pack_array(&out->body, item_count * 2);
+    for (uint32_t i = 0; i < item_count; i++) {
+        pack_uint(&out->body, items[i].from);
+        pack_uint(&out->body, items[i].to);
+    }
+}
+
+static bool renumbering_read(struct cursor *cursor, struct wire_renumbering *out) {
+    return cursor_number48(cursor, &out->from) && cursor_number48(cursor, &out->to) &&
+           out->from >= 1 && out->to >= 1;
+}
+
+bool wire_next_renumbering(struct wire_items *items, struct wire_renumbering *out) {
+    if (items->left == 0) {
+        return false;
+    }
+    struct cursor cursor = {items->at, items->end};
+    bool ok = renumbering_read(&cursor, out);
+    items->at = cursor.at;
+    items->left--;
+    return ok;
+}
+
+wherry_err wire_get_renumber(const struct wire_message *message, struct wire_renumber *out) {
+    *out = (struct wire_renumber){0};
+    struct reader reader;
+    struct wire_renumbering item;
+    bool ok = reader_open(&reader, message, WIRE_RENUMBER, 3) &&
+              cursor_slot(&reader.cursor, &out->slot) &&
+              cursor_number48(&reader.cursor, &out->acked) &&
+              reader_list(&reader, 2, &out->items);
+    for (uint32_t i = 0; ok && i < out->items.left; i++) {
+        ok = renumbering_read(&reader.cursor, &item);
+    }
+    reader_list_end(&reader, &out->items);
     return reader_close(&reader, ok);
 }
 

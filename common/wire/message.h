@@ -33,6 +33,7 @@ enum wire_type {
     WIRE_ACK = 11,    /* answers and results received; result credit */
     WIRE_CANCEL = 12, /* end these tasks of mine */
     WIRE_CALL = 13,   /* one question or command; answered by ANSWER */
+    WIRE_RENUMBER = 14, /* parked submits of mine get new numbers */
     /* child to broker */
     WIRE_CREDIT = 20, /* deliver up to slot n of generation g */
     WIRE_RESULTS = 21,

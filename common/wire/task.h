@@ -73,6 +73,21 @@ void wire_put_cancel(struct wire_out *out, uint16_t slot, const struct wire_run 
                      uint32_t run_count);
 wherry_err wire_get_cancel(const struct wire_message *message, struct wire_cancel *out);
 
+/* [14, slot, acked, [old, new, …]]: two elements an item */
+struct wire_renumber {
+    uint16_t slot;
+    uint64_t acked;
+    struct wire_items items;
+};
+struct wire_renumbering {
+    uint64_t from;
+    uint64_t to;
+};
+void wire_put_renumber(struct wire_out *out, uint16_t slot, uint64_t acked,
+                       const struct wire_renumbering *items, uint32_t item_count);
+wherry_err wire_get_renumber(const struct wire_message *message, struct wire_renumber *out);
+bool wire_next_renumbering(struct wire_items *items, struct wire_renumbering *out);
+
 enum wire_verb {
     WIRE_TASK_WAIT = 1,   /* body [id bin]: wait until terminal; ANSWER body [status, payload] */
     WIRE_TASK_CANCEL = 2, /* body [id bin]: ANSWER body [enum wire_was] */
@@ -139,7 +154,7 @@ struct wire_answered { /* [51, epoch, slot, number, err, text] */
     uint64_t epoch;
     uint16_t slot;
     uint64_t number;
-    uint32_t err; /* RETRY: its turn has come, send the payload again */
+    uint32_t err; /* RETRY: its turn has come, send the payload again; RENUMBERED */
     struct span text;
 };
 void wire_put_answered(struct wire_out *out, const struct wire_answered *message);

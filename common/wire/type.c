@@ -19,6 +19,7 @@ static const char *const type_names[] = {
     [WIRE_ACK] = "ACK",
     [WIRE_CANCEL] = "CANCEL",
     [WIRE_CALL] = "CALL",
+    [WIRE_RENUMBER] = "RENUMBER",
     [WIRE_CREDIT] = "CREDIT",
     [WIRE_RESULTS] = "RESULTS",
     [WIRE_GATE] = "GATE",

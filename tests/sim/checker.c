@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHECKER_SILENCE_US = 100 * 1000 * 1000 }; /* every session of a dead client has ended */
-
 void checker_init(struct sim_checker *checker, struct sim *sim) {
     *checker = (struct sim_checker){.sim = sim, .by_id_size = 256};
     checker->by_id = calloc(checker->by_id_size, sizeof *checker->by_id);
@@ -300,12 +298,9 @@ void checker_answered(struct sim_checker *checker, const struct sim_call *call) 
     bool gone = call->err == WHERRY_OK || call->err == WHERRY_E_UNKNOWN ||
                 call->err == WHERRY_E_EXPIRED || call->err == WHERRY_E_CANCELLED ||
                 checker_refuses(call->err);
-    /* One whose client lives ends there; it is asked for until then. A parked resubmission of a
-     * dead client is unknown by its old id, until its session ends. */
-    int64_t calm_us = world_now(&checker->sim->world).mono_us - checker->sim->quiet_since_us;
-    bool unsure = task->forgotten && call->err == WHERRY_E_UNKNOWN && calm_us < CHECKER_SILENCE_US;
+    /* One whose client lives ends there; it is asked for until then. */
     task->cancel_settled =
-        task->cancel_settled || (gone && !unsure && task->orphan && sim_is_calm(checker->sim));
+        task->cancel_settled || (gone && task->orphan && sim_is_calm(checker->sim));
 }
 
 void checker_client_died(struct sim_checker *checker, const struct sim_client *client) {

@@ -58,7 +58,7 @@ static void client_moved(void *context, void *owner, struct task_id key) {
     struct sim_client *client = context;
     struct sim_task *task = owner;
     task->key = key;
-    world_note(&client->sim->world, "c%u submits task %u again (number %llu)", client->index,
+    world_note(&client->sim->world, "c%u: task %u is number %llu now", client->index,
                task->ordinal, (unsigned long long)key.number);
 }
 
@@ -155,6 +155,7 @@ void sim_client_start(struct sim_client *client) {
         .label = "sim",
         .pid = (int64_t)(client->index * 100 + client->life),
         .reconnect_limit_us = sim->config.reconnect_limit_us,
+        .window = sim->config.client_window,
     };
     static const struct session_ops ops = {
         .finished = client_finished,

@@ -33,6 +33,9 @@ static const char *const plants_names[PLANT_COUNT] = {
     [PLANT_PURGE_UNSTORED] = "purge-unstored",
     [PLANT_ONCE_UNSTORED] = "once-unstored",
     [PLANT_PARKED_UNTOLD] = "parked-untold",
+    [PLANT_NEVER_RENUMBERED] = "never-renumbered",
+    [PLANT_RENUMBERED_LAST] = "renumbered-last",
+    [PLANT_RENUMBER_UNSTORED] = "renumber-unstored",
     [PLANT_LOST_WAKEUP] = "lost-wakeup",
     [PLANT_BOUND_OFF_BY_ONE] = "bound-off-by-one",
 };

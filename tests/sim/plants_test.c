@@ -48,6 +48,9 @@ static const struct {
     {PLANT_PURGE_UNSTORED, task_that_was_out_at_a_purge_does_not_come_back_after_a_restart},
     {PLANT_ONCE_UNSTORED, start_of_a_once_task_is_stored_before_its_delivery},
     {PLANT_PARKED_UNTOLD, parked_submits_do_not_hold_up_another_queue},
+    {PLANT_NEVER_RENUMBERED, parked_submit_does_not_end_the_window_of_its_slot},
+    {PLANT_RENUMBERED_LAST, renumbered_submit_keeps_its_place},
+    {PLANT_RENUMBER_UNSTORED, renumbered_submit_is_taken_once_over_a_restart},
     {PLANT_LOST_WAKEUP, putter_is_woken_when_room_appears},
     {PLANT_BOUND_OFF_BY_ONE, bound_is_never_exceeded},
 };

@@ -141,6 +141,14 @@ void puppet_ack(struct puppet *puppet, uint64_t acked, uint64_t first, uint64_t 
     puppet_send(puppet, &out);
 }
 
+void puppet_renumber(struct puppet *puppet, uint64_t from, uint64_t to) {
+    struct wire_renumbering item = {from, to};
+    struct wire_out out;
+    wire_out_init(&out);
+    wire_put_renumber(&out, id_slot_of_name(span_of_text("q0")), puppet->acked, &item, 1);
+    puppet_send(puppet, &out);
+}
+
 void puppet_cancel(struct puppet *puppet, uint64_t number) {
     struct wire_run run = {number, 1};
     struct wire_out out;

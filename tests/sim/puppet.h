@@ -83,6 +83,7 @@ void puppet_client_hello_raw(struct puppet *puppet, bool resume); /* does not wa
 void puppet_submit(struct puppet *puppet, uint64_t first, uint64_t count,
                    const struct puppet_lane *lane);
 void puppet_ack(struct puppet *puppet, uint64_t acked, uint64_t first, uint64_t count);
+void puppet_renumber(struct puppet *puppet, uint64_t from, uint64_t to); /* in the slot of q0 */
 void puppet_cancel(struct puppet *puppet, uint64_t number);
 void puppet_call(struct puppet *puppet, uint64_t call, enum wire_verb verb, struct task_id id,
                  int64_t timeout_ms);

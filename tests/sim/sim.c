@@ -56,6 +56,8 @@ struct sim_config sim_config_of(uint64_t seed, bool durable, uint64_t steps) {
     engine->batch_bytes_max = batches < 2 ? 2000 : 0;
     engine->batch_changes_max = batches == 2 ? 10 : 0;
     engine->step_units_max = sim_rng_chance(&rng, 500) ? 1 + (uint32_t)rng_below(&rng, 4) : 0;
+    config.client_window = sim_rng_chance(&rng, 500) ? 8 + (uint32_t)rng_below(&rng, 40) : 0;
+    engine->window = config.client_window != 0 ? config.client_window : engine->window;
     return config;
 }
 

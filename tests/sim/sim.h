@@ -44,6 +44,7 @@ struct sim_config {
     uint32_t processes;          /* children a host */
     uint32_t queues;             /* 1 or 2; host i serves queue i mod queues */
     int64_t reconnect_limit_us;  /* of clients; INT64_MAX: none */
+    uint32_t client_window;      /* unanswered numbers of a client in one slot; 0: its default */
     uint32_t child_window;       /* deliveries a child grants ahead; 0: its default */
     struct engine_config engine; /* bounds; epoch, uuid and keeps are filled in */
 };

@@ -26,6 +26,7 @@ static const char *const event_texts[TALLY_EVENTS] = {
     [EVENT_ACK] = "ACK",
     [EVENT_CANCEL] = "CANCEL",
     [EVENT_CALL] = "CALL",
+    [EVENT_RENUMBER] = "RENUMBER",
     [EVENT_CREDIT] = "CREDIT",
     [EVENT_RESULTS] = "RESULTS",
     [EVENT_GATE] = "GATE",

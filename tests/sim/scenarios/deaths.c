@@ -192,6 +192,48 @@ void page_that_cannot_be_trusted_ends_its_attempts_as_lost(struct sim *s) {
 /* The acknowledgement of a death was lost: the host says hello with the dead child's attempts, and
  * the death, again. One task was submitted again before, one after; neither may stay with a child
  * that is no more. */
+/* The answer was acknowledged by the broker that died with it. Host and child come back in either
+ * order, with the task submitted again before or behind them. */
+static void answer_lost_with_its_broker(struct sim *s, bool child_first, bool client_first) {
+    struct cast cast = cast_of(s);
+    cast_deliver(s, &cast, 2, 1);
+    struct puppet_delivery delivery = cast.child->deliveries[0];
+    cast.child->started++;
+    struct wire_attempt attempt = puppet_attempt(&delivery, true);
+    struct puppet_place place = {0, true, cast.child->generation, cast.child->started, &attempt, 1};
+    struct puppet_lane again = {.origin = &attempt.id};
+    cast.client->session += 100;
+    broker_crash(s, STORE_FATE_LOST);
+    broker_start(s);
+    puppet_client_hello(cast.client, false);
+    if (client_first) {
+        puppet_submit(cast.client, 1, 1, &again);
+        scene_wait(s, 100);
+    }
+    if (child_first) {
+        puppet_child_hello(cast.child, cast.host, 0, NULL, 0);
+    }
+    puppet_host_hello(cast.host, true, &place, 1);
+    scene_wait(s, 100);
+    if (!client_first) {
+        puppet_submit(cast.client, 1, 1, &again);
+        scene_wait(s, 100);
+    }
+    if (!child_first) {
+        puppet_child_hello(cast.child, cast.host, 0, NULL, 0);
+    }
+    NEVER(s, 5000, counts(s).ready != 0); /* it might be one of several hellos */
+    UNTIL(s, counts(s).ready == 1);
+}
+
+void answer_lost_with_its_broker_lets_its_task_run_again(struct sim *s) {
+    answer_lost_with_its_broker(s, false, true);
+}
+
+void answer_lost_with_its_broker_is_missed_in_any_order(struct sim *s) {
+    answer_lost_with_its_broker(s, true, false);
+}
+
 void death_told_again_ends_what_was_announced_again(struct sim *s) {
     struct cast cast = cast_of(s);
     cast_deliver(s, &cast, 2, 2);

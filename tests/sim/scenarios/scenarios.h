@@ -32,7 +32,6 @@
     X(result_lost_with_its_connection_is_sent_again, DURABLE, 0, 0, 0, NULL) \
     X(parked_five_and_accepted_six_survive_restart, DURABLE, 0, 0, 0, shape_one_a_queue) \
     X(parked_submit_parks_again_with_its_place_open, DURABLE, 0, 0, 0, shape_one_a_queue) \
-    X(parked_submits_do_not_hold_up_another_queue, DURABLE, 1, 0, 0, shape_one_a_queue) \
     X(expired_session_is_not_resumed_as_new, DURABLE, 0, 0, 0, NULL) \
     X(session_unknown_after_a_restart_is_not_resumed_as_new, MEMORY, 0, 0, 0, NULL) \
     X(client_never_submits_again_what_an_expired_session_sent, DURABLE, 1, 1, 1, NULL) \
@@ -48,6 +47,15 @@
     X(accepted_task_comes_back_above_the_bound, MEMORY, 2, 1, 1, shape_one_a_queue) \
     X(death_of_an_announced_attempt_lets_its_task_run_again, MEMORY, 1, 1, 1, NULL) \
     X(death_told_again_ends_what_was_announced_again, MEMORY, 0, 0, 0, NULL) \
+    X(answer_lost_with_its_broker_lets_its_task_run_again, MEMORY, 0, 0, 0, NULL) \
+    X(answer_lost_with_its_broker_is_missed_in_any_order, MEMORY, 0, 0, 0, NULL) \
+    /* 2.2 what waits at full queues: parked.c */ \
+    X(parked_submits_do_not_hold_up_another_queue, DURABLE, 1, 0, 0, shape_one_a_queue) \
+    X(parked_submit_does_not_end_the_window_of_its_slot, DURABLE, 1, 0, 0, shape_window_of_16) \
+    X(renumbered_submit_keeps_its_place, DURABLE, 2, 0, 0, shape_window_of_16) \
+    X(renumbered_submit_keeps_its_id, DURABLE, 1, 0, 0, shape_window_of_16) \
+    X(renumbered_submit_survives_reconnects_and_restarts, DURABLE, 1, 0, 0, shape_window_of_16) \
+    X(renumbered_submit_is_taken_once_over_a_restart, DURABLE, 0, 0, 0, shape_one_a_queue) \
     /* 3 worker processes: gate.c, deaths.c */ \
     X(gate_closed_before_announcing, DURABLE, 1, 2, 1, NULL) \
     X(idle_child_is_woken_when_its_gate_closes, DURABLE, 1, 1, 1, NULL) \
@@ -135,6 +143,7 @@ void shape_few_result_bytes(struct sim_config *config); /* 1,000 */
 void shape_small_batches(struct sim_config *config);    /* commits of 1,000 bytes */
 void shape_few_queue_bytes(struct sim_config *config);  /* 1,000 */
 void shape_one_a_queue(struct sim_config *config);      /* queues hold one task */
+void shape_window_of_16(struct sim_config *config);     /* and the same */
 void shape_impatient_client(struct sim_config *config); /* gives up after 5 s without a broker */
 
 #endif

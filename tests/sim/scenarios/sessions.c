@@ -124,31 +124,6 @@ void parked_submit_parks_again_with_its_place_open(struct sim *s) {
     EXPECT(s, tasks(s) == 1);
 }
 
-/* Four messages may be unanswered, then the next ones gather: those of which the broker says that
- * they wait at a full queue do not count. */
-void parked_submits_do_not_hold_up_another_queue(struct sim *s) {
-    struct sim_client *c = client_up(s, 0);
-    struct sim_task *first = submit(c, 0);
-    UNTIL(s, first->accepted);
-    struct sim_task *parked = NULL;
-    for (int i = 0; i < 6; i++) {
-        parked = submit(c, 0);
-        scene_wait(s, 10);
-    }
-    struct sim_task *other = submit_with(c, (struct sim_submit){.queue = "q1", .wait_ms = -1});
-    UNTIL(s, other->accepted);
-    EXPECT(s, !parked->accepted && counts_of(s).waiters == 6);
-    net_cut(s->net, c->node); /* all are parked anew, and again hold up nobody */
-    UNTIL(s, !c->connected);
-    UNTIL(s, c->connected);
-    scene_wait(s, 1000);
-    sim_client_cancel(c, other);
-    UNTIL(s, other->finished);
-    other = submit_with(c, (struct sim_submit){.queue = "q1", .wait_ms = -1});
-    UNTIL(s, other->accepted);
-    EXPECT(s, counts_of(s).waiters == 6);
-}
-
 void expired_session_is_not_resumed_as_new(struct sim *s) {
     struct puppet *c = client_of(s, "client");
     puppet_submit(c, 1, 3, &(struct puppet_lane){0});

@@ -7,6 +7,12 @@ void shape_one_a_queue(struct sim_config *config) {
     config->engine.queue_items_max = 1;
 }
 
+void shape_window_of_16(struct sim_config *config) {
+    shape_one_a_queue(config);
+    config->client_window = 16;
+    config->engine.window = 16;
+}
+
 void shape_three_a_queue(struct sim_config *config) {
     config->engine.queue_items_max = 3;
 }

@@ -63,7 +63,7 @@ static void on_random(void *context, void *out, size_t size) {
 static const struct session_ops fake_ops = {on_finished, on_accepted, on_moved, on_answered,
                                             on_random};
 
-int fake_setup(void **state) {
+static int fake_setup_with(void **state, uint32_t window) {
     struct fake *fake = calloc(1, sizeof *fake);
     fake->tasks = calloc(FAKE_TASKS, sizeof fake->tasks[0]);
     fake->now_us = 1000000;
@@ -75,11 +75,20 @@ int fake_setup(void **state) {
         .label = "test",
         .pid = 1,
         .reconnect_limit_us = 60000000,
+        .window = window,
     };
     fake->session = session_create(&options, &fake_ops, fake, fake->now_us);
     assert_non_null(fake->session);
     *state = fake;
     return 0;
+}
+
+int fake_setup(void **state) {
+    return fake_setup_with(state, 0);
+}
+
+int fake_setup_window_16(void **state) {
+    return fake_setup_with(state, 16);
 }
 
 static void fake_release_parts(struct fake *fake) {
@@ -137,6 +146,16 @@ struct fake_submit *fake_expect_submit(struct fake *fake) {
         submit.count++;
     }
     return &submit;
+}
+
+uint32_t fake_expect_renumber(struct fake *fake, struct wire_renumbering *out) {
+    fake_expect(fake, WIRE_RENUMBER);
+    struct wire_message message = wire_out_message(&fake->out);
+    struct wire_renumber renumber;
+    assert_int_equal(wire_get_renumber(&message, &renumber), WHERRY_OK);
+    uint32_t count = renumber.items.left;
+    assert_true(wire_next_renumbering(&renumber.items, out));
+    return count;
 }
 
 void fake_give(struct fake *fake) {

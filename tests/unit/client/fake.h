@@ -53,6 +53,7 @@ struct fake_submit { /* a SUBMIT, read */
 };
 
 int fake_setup(void **state);
+int fake_setup_window_16(void **state);
 int fake_teardown(void **state);
 
 /* The next message of the session must be of `type`; it stays in fake->out. */
@@ -66,6 +67,8 @@ void fake_reconnect(struct fake *fake); /* the same with a resumed session */
 void fake_hello_ok(struct fake *fake);
 void fake_accept(struct fake *fake, uint16_t slot, uint64_t first, uint64_t count);
 void fake_park(struct fake *fake, uint16_t slot, uint64_t first, uint64_t count);
+/* The next message must be RENUMBER; returns how many numbers it names, the first in *out. */
+uint32_t fake_expect_renumber(struct fake *fake, struct wire_renumbering *out);
 void fake_answer(struct fake *fake, uint16_t slot, uint64_t number, wherry_err err,
                  const char *text);
 void fake_result(struct fake *fake, uint16_t slot, uint64_t number, uint32_t status,

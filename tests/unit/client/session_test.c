@@ -159,7 +159,7 @@ static void a_full_window_makes_the_caller_wait_until_answers_come(void **state)
         while (session_output(fake->session, fake->now_us, &fake->out)) {
         }
     }
-    assert_int_equal(count, BOUND_WINDOW);
+    assert_int_equal(count, BOUND_WINDOW / 2); /* the rest is for new numbers */
     assert_false(session_has_room(fake->session, fake_slot()));
     fake_accept(fake, fake_slot(), 1, 1000);
     assert_true(session_has_room(fake->session, fake_slot()));

@@ -161,6 +161,10 @@ static void make_call(struct wire_out *out) {
     bytes_free(&body);
 }
 
+static void make_renumber(struct wire_out *out) {
+    wire_put_renumber(out, 7, 3, (struct wire_renumbering[]){{4, 32773}, {70000, 32774}}, 2);
+}
+
 static void make_accepted(struct wire_out *out) {
     wire_put_numbers(out, WIRE_ACCEPTED, 7, 9, runs, 2);
 }
@@ -276,6 +280,7 @@ const struct wire_sample wire_samples[] = {
     {"ack", WIRE_ACK, make_ack},
     {"cancel", WIRE_CANCEL, make_cancel},
     {"call", WIRE_CALL, make_call},
+    {"renumber", WIRE_RENUMBER, make_renumber},
     {"accepted", WIRE_ACCEPTED, make_accepted},
     {"parked", WIRE_PARKED, make_parked},
     {"answered", WIRE_ANSWERED, make_answered},

@@ -115,6 +115,26 @@ static void runs_come_back_in_all_three_messages(void **state) {
     assert_int_equal(wire_get_numbers(&message, WIRE_PARKED, &numbers), WHERRY_E_PROTOCOL);
 }
 
+static void renumbering_comes_back_and_knows_no_number_0(void **state) {
+    (void)state;
+    struct wire_renumbering items[] = {{4, 9}, {6, 10}};
+    struct wire_renumber got;
+    struct wire_renumbering item;
+    wire_put_renumber(&out, 8, 3, items, 2);
+    struct wire_message message = wire_out_message(&out);
+    assert_int_equal(wire_get_renumber(&message, &got), WHERRY_OK);
+    assert_true(got.slot == 8 && got.acked == 3 && got.items.left == 2);
+    for (int i = 0; i < 2; i++) {
+        assert_true(wire_next_renumbering(&got.items, &item));
+        assert_true(item.from == items[i].from && item.to == items[i].to);
+    }
+    assert_false(wire_next_renumbering(&got.items, &item));
+    items[1].to = 0;
+    wire_put_renumber(&out, 8, 3, items, 2);
+    message = wire_out_message(&out);
+    assert_int_equal(wire_get_renumber(&message, &got), WHERRY_E_PROTOCOL);
+}
+
 static void call_and_answer_come_back(void **state) {
     (void)state;
     struct wire_call call;
@@ -320,6 +340,7 @@ int main(void) {
         cmocka_unit_test(hello_ok_comes_back),
         cmocka_unit_test(session_lost_and_refused_come_back),
         cmocka_unit_test(runs_come_back_in_all_three_messages),
+        cmocka_unit_test(renumbering_comes_back_and_knows_no_number_0),
         cmocka_unit_test(call_and_answer_come_back),
         cmocka_unit_test(answered_comes_back),
         cmocka_unit_test(credit_and_gate_come_back),

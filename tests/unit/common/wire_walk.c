@@ -135,6 +135,16 @@ static wherry_err walk_cancel(struct walk *walk) {
     return err;
 }
 
+static wherry_err walk_renumber(struct walk *walk) {
+    struct wire_renumber renumber;
+    struct wire_renumbering item;
+    wherry_err err = wire_get_renumber(walk->message, &renumber);
+    while (err == WHERRY_OK && wire_next_renumbering(&renumber.items, &item)) {
+        walk->sum += item.from + item.to;
+    }
+    return err;
+}
+
 static wherry_err walk_run_of_numbers(struct walk *walk, enum wire_type type) {
     struct wire_numbers numbers;
     wherry_err err = wire_get_numbers(walk->message, type, &numbers);
@@ -254,6 +264,8 @@ static wherry_err walk_type(struct walk *walk, enum wire_type type) {
         return walk_cancel(walk);
     case WIRE_CALL:
         return walk_call(walk);
+    case WIRE_RENUMBER:
+        return walk_renumber(walk);
     case WIRE_RESULTS:
         return walk_results(walk);
     case WIRE_DEATH:

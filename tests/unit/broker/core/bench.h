@@ -99,6 +99,7 @@ void bench_result(struct bench *bench, route_id child, uint32_t index, uint64_t 
 void bench_done(struct bench *bench, route_id child, uint32_t index, uint64_t counter);
 void bench_ack(struct bench *bench, route_id route, uint64_t acked, uint64_t first, uint64_t count);
 void bench_cancel(struct bench *bench, route_id route, uint64_t first, uint64_t count);
+void bench_renumber(struct bench *bench, route_id route, uint64_t from, uint64_t to);
 void bench_gate(struct bench *bench, route_id host, uint32_t place, uint32_t generation,
                 uint32_t started);
 void bench_death(struct bench *bench, route_id host, const struct event_death *death);

@@ -182,6 +182,15 @@ void bench_cancel(struct bench *bench, route_id route, uint64_t first, uint64_t 
     bench_tick(bench);
 }
 
+void bench_renumber(struct bench *bench, route_id route, uint64_t from, uint64_t to) {
+    struct wire_renumbering item = {from, to};
+    struct event event = {.kind = EVENT_RENUMBER, .route = route};
+    event.renumber = (struct event_renumber){
+        .slot = bench_id(1, 1).slot, .items = &item, .item_count = 1};
+    bench_step(bench, &event);
+    bench_tick(bench);
+}
+
 void bench_gate(struct bench *bench, route_id host, uint32_t place, uint32_t generation,
                 uint32_t started) {
     struct event event = {.kind = EVENT_GATE, .route = host};

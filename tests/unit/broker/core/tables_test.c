@@ -199,14 +199,31 @@ static void single_answers_are_remembered_until_acknowledged(void **state) {
     (void)state;
     struct answers answers = {0};
     uint32_t err = 0;
-    answers_add_single(&answers, 9, WHERRY_E_FULL, false);
-    answers_add_single(&answers, 5, WHERRY_E_UNKNOWN, true);
-    answers_add_single(&answers, 9, WHERRY_E_TOO_LARGE, false);
+    struct answer_single full = {.number = 9, .err = WHERRY_E_FULL};
+    struct answer_single never = {.number = 5, .err = WHERRY_E_UNKNOWN, .stored = true};
+    answers_add_single(&answers, full);
+    answers_add_single(&answers, never);
+    full.err = WHERRY_E_TOO_LARGE; /* the first one counts */
+    answers_add_single(&answers, full);
     assert_int_equal(answers_find(&answers, 9, &err), ANSWER_SINGLE);
     assert_int_equal(err, WHERRY_E_FULL);
     (void)answers_acknowledge(&answers, 5);
     assert_int_equal(answers_find(&answers, 5, &err), ANSWER_ACKED);
     assert_int_equal(answers_find(&answers, 9, &err), ANSWER_SINGLE);
+    answers_fini(&answers);
+}
+
+static void renumbered_requests_are_followed_to_their_last_number(void **state) {
+    (void)state;
+    struct answers answers = {0};
+    struct answer_single single = {.number = 3, .ahead = 4, .err = WHERRY_E_RENUMBERED};
+    answers_add_single(&answers, single);
+    single.number = 7;
+    single.ahead = 70000;
+    answers_add_single(&answers, single);
+    assert_int_equal(answers_follow(&answers, 3), 70007);
+    assert_int_equal(answers_follow(&answers, 7), 70007);
+    assert_int_equal(answers_follow(&answers, 4), 4);
     answers_fini(&answers);
 }
 
@@ -282,6 +299,7 @@ int main(void) {
         cmocka_unit_test(a_treap_keeps_the_order_of_arrival),
         cmocka_unit_test(runs_join_and_split),
         cmocka_unit_test(single_answers_are_remembered_until_acknowledged),
+        cmocka_unit_test(renumbered_requests_are_followed_to_their_last_number),
         cmocka_unit_test(a_head_is_read_back_and_damage_is_noticed),
         cmocka_unit_test(effects_move_with_all_they_point_to),
         cmocka_unit_test(ages_get_coarser_not_wrong),
