@@ -244,7 +244,8 @@ static uint64_t broker_next_epoch(struct sim_broker *broker) {
     if (broker->sim->config.durable) {
         return store_raise_epoch(broker->sim->store);
     }
-    return (uint64_t)broker->sim->world.now_us * 1000; /* memory: start time in ns */
+    uint64_t now_ns = (uint64_t)broker->sim->world.now_us * 1000; /* memory: start time in ns */
+    return now_ns > broker->epoch ? now_ns : broker->epoch + 1;
 }
 
 void sim_broker_start(struct sim_broker *broker) {
