@@ -18,6 +18,9 @@ enum plant {
     PLANT_GATE_NOT_CLOSED,       /* 3.1 the supervisor announces without closing its gates */
     PLANT_CHILD_NOT_WOKEN,       /* 3.1 an idle child is not woken when its gate closes */
     PLANT_OLDER_NOT_VOIDED,      /* 3.1 a gate report voids its own generation only */
+    PLANT_CLOSE_ONCE,            /* 3.1 CLOSE_GATE without a report is not said again */
+    PLANT_IMPATIENT,             /* 3.1 what is taken back in vain is taken back again at once */
+    PLANT_NEVER_SEALED,          /* 3.1 a large delivery that was void is sent along with others */
     PLANT_BYSTANDER_COUNTED,     /* 3.4, 3.6 every delivery of a dead child counts as crashed */
     PLANT_DEATH_WINS,            /* 3.4 an answered attempt of a dead child ends at once */
     PLANT_NO_GAP,                /* 3.7 a stopped broker does not push out leases */

@@ -68,6 +68,11 @@ struct child {
     uint32_t ack_capacity;
 };
 
+/* How far `number` lies beyond `of`; numbers of deliveries and generations wrap. */
+static inline int32_t children_ahead(uint32_t number, uint32_t of) {
+    return (int32_t)(number - of);
+}
+
 static inline uint32_t children_entry(const struct child *child, uint32_t number) {
     return child->ring_size == 0 ? 0 : child->ring[number & (child->ring_size - 1)];
 }

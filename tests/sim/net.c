@@ -285,7 +285,7 @@ static void net_append(struct net *net, struct net_route *route, enum net_way wa
     struct net_message *message = net_message_copy(out);
     int64_t due = net->world->now_us +
                   sim_rng_skewed(&net->rng, net->delay_low_us, net->delay_high_us) +
-                  spot->delay_next_us[way];
+                  spot->delay_us[way] + spot->delay_next_us[way];
     spot->delay_next_us[way] = 0;
     message->due_us = due > queue->last_due_us ? due : queue->last_due_us;
     queue->last_due_us = message->due_us;

@@ -68,6 +68,8 @@ void net_stop(struct net *net, net_node node,
               bool stopped); /* its process reads nothing meanwhile */
 void net_stop_broker(struct net *net, bool stopped);
 void net_delay_next(struct net *net, net_node node, enum net_way way, int64_t delay_us);
+/* Every message of it from now on, besides what the net's delay is: a slow line. */
+void net_delay_all(struct net *net, net_node node, enum net_way way, int64_t delay_us);
 void net_set_delay(struct net *net, int64_t low_us, int64_t high_us); /* of every message */
 /* What becomes of messages still on their way up when their peer leaves the connection. */
 enum net_farewell { NET_NOTHING_LATE, NET_SOME_LATE, NET_ALL_LATE };

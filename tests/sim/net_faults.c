@@ -42,6 +42,10 @@ void net_delay_next(struct net *net, net_node node, enum net_way way, int64_t de
     net->nodes[node].delay_next_us[way] = delay_us;
 }
 
+void net_delay_all(struct net *net, net_node node, enum net_way way, int64_t delay_us) {
+    net->nodes[node].delay_us[way] = delay_us;
+}
+
 void net_set_delay(struct net *net, int64_t low_us, int64_t high_us) {
     net->delay_low_us = low_us;
     net->delay_high_us = high_us;

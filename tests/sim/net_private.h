@@ -42,6 +42,7 @@ struct net_spot {
     struct net_route *route; /* current one, or NULL: no socket */
     route_id newest_heard;   /* newest route of this node from which something arrived */
     int64_t delay_next_us[2];
+    int64_t delay_us[2]; /* of every message, besides the net's */
     bool hold[2];
     uint32_t hold_type[2];
     bool stopped;  /* SIGSTOP: nothing is read */

@@ -56,7 +56,7 @@
     X(renumbered_submit_keeps_its_id, DURABLE, 1, 0, 0, shape_window_of_16) \
     X(renumbered_submit_survives_reconnects_and_restarts, DURABLE, 1, 0, 0, shape_window_of_16) \
     X(renumbered_submit_is_taken_once_over_a_restart, DURABLE, 0, 0, 0, shape_one_a_queue) \
-    /* 3 worker processes: gate.c, deaths.c */ \
+    /* 3 worker processes: gate.c, deaths.c, wedge.c */ \
     X(gate_closed_before_announcing, DURABLE, 1, 2, 1, NULL) \
     X(idle_child_is_woken_when_its_gate_closes, DURABLE, 1, 1, 1, NULL) \
     X(older_generation_is_voided_too, DURABLE, 0, 0, 0, NULL) \
@@ -79,6 +79,9 @@
     X(hung_function_keeps_its_lease, DURABLE, 1, 2, 1, NULL) \
     X(vanished_host_loses_its_leases_after_three_beats, DURABLE, 1, 2, 1, NULL) \
     X(stopped_broker_does_not_declare_hosts_lost, DURABLE, 1, 2, 1, NULL) \
+    X(lost_order_to_close_a_gate_is_said_again, DURABLE, 0, 0, 0, NULL) \
+    X(slow_deliveries_arrive_although_another_process_idles, DURABLE, 1, 1, 2, NULL) \
+    X(large_delivery_starts_in_spite_of_cancels_beside_it, DURABLE, 2, 1, 2, NULL) \
     /* 4 attempts and fencing: fence.c */ \
     X(tokens_do_not_repeat_over_restart, DURABLE, 0, 0, 0, NULL) \
     X(tokens_do_not_repeat_over_restart_of_a_memory_broker, MEMORY, 0, 0, 0, NULL) \
