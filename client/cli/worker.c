@@ -133,6 +133,9 @@ static int drain_join(const struct flags *flags, wherry_connection *connection, 
             wherry_err err = wherry_worker_join(connection, id, outcome_left_ms(deadline_us));
             bool gone = err == WHERRY_OK || err == WHERRY_E_UNKNOWN;
             code = drain_note(host, gone ? WHERRY_OK : err, "left");
+            if (gone) {
+                json_object_set_new(host, "running", json_integer(0));
+            }
         }
     }
     return code;
