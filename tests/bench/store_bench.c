@@ -37,7 +37,8 @@ enum {
 };
 
 struct session {
-    uint64_t next_number;
+    uint64_t next_number;    /* numbers run per queue's slot */
+    uint64_t next_idle;
     uint64_t got;            /* results that came, mostly in order */
     struct wire_run runs[1024];
     uint32_t run_count;
@@ -188,13 +189,12 @@ static void grant(struct bench *bench, uint32_t which) {
     step(bench, &credit);
 }
 
-static void submit(struct bench *bench, uint32_t which, const char *queue) {
+static void submit(struct bench *bench, uint32_t which, const char *queue, uint64_t *number) {
     static const uint8_t bytes[TASK_BYTES];
-    struct session *session = &bench->sessions[which];
     struct event_submit_item items[SUBMIT];
     for (uint32_t i = 0; i < SUBMIT; i++) {
         items[i] = (struct event_submit_item){
-            .number = session->next_number++,
+            .number = (*number)++,
             .payload = payload_copy(bench->payloads, (struct span){bytes, sizeof bytes}),
         };
     }
@@ -285,7 +285,8 @@ static bool turn(struct bench *bench, uint64_t tasks, uint64_t outstanding) {
     uint64_t before = bench->submitted + bench->finished;
     for (int i = 0; i < 64; i++) {
         if (bench->submitted < tasks && bench->submitted - bench->finished < outstanding) {
-            submit(bench, (uint32_t)rng_below(&bench->rng, bench->session_count), "default");
+            uint32_t which = (uint32_t)rng_below(&bench->rng, bench->session_count);
+            submit(bench, which, "default", &bench->sessions[which].next_number);
         }
         answer(bench, (uint32_t)rng_below(&bench->rng, bench->child_count));
     }
@@ -337,7 +338,7 @@ static void bench_begin(struct bench *bench, const char *url) {
         grant(bench, i);
     }
     for (uint32_t i = 0; i < bench->session_count; i++) {
-        bench->sessions[i].next_number = 1;
+        bench->sessions[i].next_number = bench->sessions[i].next_idle = 1;
         hello(bench, ROUTE_SESSIONS + i, WIRE_CLIENT, 0);
     }
     settle(bench);
@@ -373,7 +374,8 @@ int main(int argc, char **argv) {
     CHECK(bench->session_count <= SESSIONS_MAX && bench->child_count <= CHILDREN_MAX);
     bench_begin(bench, argv[1]);
     while (bench->submitted < backlog) {
-        submit(bench, 0, "idle");
+        uint32_t which = (uint32_t)(bench->submitted / SUBMIT % bench->session_count);
+        submit(bench, which, "idle", &bench->sessions[which].next_idle);
         tick(bench);
     }
     settle(bench);
