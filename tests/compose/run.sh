@@ -29,12 +29,14 @@ say "Engine $engine, ${compose[*]} $("${compose[@]}" version --short)"
 # A project of its own and ports that the system chooses: other clusters are not touched.
 export COMPOSE_PROJECT_NAME=wherry-test-$$ WHERRY_PORT=0 WHERRY_HTTP_PORT=0
 job=''
+built=''
 place=$(mktemp -d "${TMPDIR:-/tmp}/wherry-compose.XXXXXX")
 clean_up() {
     [ -z "$job" ] || kill "$job" 2>/dev/null || true
     wait
     "${compose[@]}" --profile demo down -v -t 2 --remove-orphans >"$place/down" 2>&1 ||
         cat "$place/down"
+    [ -z "$built" ] || docker image rm "$built" >/dev/null 2>&1 || true
     rm -rf "$place"
 }
 trap clean_up EXIT
@@ -42,6 +44,7 @@ trap clean_up EXIT
 fail() {
     printf 'FAILED: %s\n' "$*" >&2
     "${compose[@]}" ps >&2 || true
+    { ask status && ask pool; } >&2 || true
     "${compose[@]}" logs --tail 10 >&2 || true
     exit 1
 }
@@ -60,6 +63,7 @@ ask() { docker exec "$broker" wherry "$@"; }
 hosts() { ask pool | awk '$2 ~ /^[0-9]+$/ { print $1 }' | sort -u; }
 hosts_are() { [ "$(hosts | wc -l)" -eq "$1" ]; }
 alive() { kill -0 "$1" 2>/dev/null; }
+over() { ! alive "$1"; }
 total() { # NAME: that number out of the broker's totals, which come last
     ask status -o json |
         awk -F '[:,]' -v name="\"$1\"" '$1 ~ name { last = $2 } END { print last + 0 }'
@@ -84,6 +88,7 @@ job_start() {
 }
 job_end() {
     local status=0
+    until_true 120 over "$job" || fail "the word count does not end"
     wait "$job" || status=$?
     job=''
     grep -E ' files, |plain loop' "$place/job" || true
@@ -123,10 +128,13 @@ job_by() {
 base_find
 if [ -z "${WHERRY_IMAGE:-}" ]; then
     network_find
-    export WHERRY_IMAGE=wherry:test
+    # A name of its own: another run's build must not come between. wherry:test keeps the layers.
+    export WHERRY_IMAGE=wherry:test-$$
+    built=$WHERRY_IMAGE
     say "Building $WHERRY_IMAGE by ${compose[*]}, network $WHERRY_BUILD_NETWORK"
     "${compose[@]}" build broker >"$place/build" 2>&1 ||
         { tail -n 40 "$place/build"; fail "the image does not build"; }
+    docker tag "$WHERRY_IMAGE" wherry:test
 fi
 
 of_image() { docker image inspect --format "$1" "${2:-$WHERRY_IMAGE}"; }
@@ -170,8 +178,9 @@ exec 3>&-
 [ "$(docker exec "$broker" id -u)" = 65532 ] || fail "the broker does not run as 65532"
 
 say "The demo of compose.yaml, as in the README"
-"${compose[@]}" --profile demo run --rm -T demo >"$place/demo" 2>&1 </dev/null ||
+"${compose[@]}" run --rm -T --no-deps demo >"$place/demo" 2>&1 </dev/null ||
     { cat "$place/demo"; fail "the demo"; }
+hosts_are 3 || fail "it did not leave three workers"
 grep -E ' files, |plain loop' "$place/demo"
 
 say "The main job, and one worker container dies in the middle"
