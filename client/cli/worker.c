@@ -122,6 +122,18 @@ static int drain_note(json_t *host, wherry_err err, const char *done) {
     return cli_fail(id, err, NULL);
 }
 
+static int drain_left(json_t *host, wherry_err err) {
+    const char *id = json_string_value(json_object_get(host, "id"));
+    if (err == WHERRY_E_TIMEOUT) { /* by the broker's clock or by ours */
+        return cli_fail(id, err, "it has not left yet, and goes on draining");
+    }
+    if (err == WHERRY_OK || err == WHERRY_E_UNKNOWN) {
+        json_object_set_new(host, "running", json_integer(0));
+        err = WHERRY_OK;
+    }
+    return drain_note(host, err, "left");
+}
+
 static int drain_join(const struct flags *flags, wherry_connection *connection, json_t *hosts) {
     int64_t deadline_us = outcome_deadline_us(flags, WORKER_TIMEOUT);
     int code = CLI_DONE;
@@ -131,11 +143,7 @@ static int drain_join(const struct flags *flags, wherry_connection *connection, 
         if (code == CLI_DONE) {
             const char *id = json_string_value(json_object_get(host, "id"));
             wherry_err err = wherry_worker_join(connection, id, outcome_left_ms(deadline_us));
-            bool gone = err == WHERRY_OK || err == WHERRY_E_UNKNOWN;
-            code = drain_note(host, gone ? WHERRY_OK : err, "left");
-            if (gone) {
-                json_object_set_new(host, "running", json_integer(0));
-            }
+            code = drain_left(host, err);
         }
     }
     return code;

@@ -74,6 +74,17 @@ static void submit_to_night(struct sandbox *box, const struct broker *broker, co
     id[26] = '\0';
 }
 
+static void wait_running(struct sandbox *box, const struct broker *broker, const char *id) {
+    for (;;) {
+        struct program *ps =
+            program_run(box, 0, "wherry", "ps", "--broker", broker->endpoint, NULL);
+        if (strstr(program_stdout(ps), id) != NULL) {
+            return;
+        }
+        sandbox_pause(box, "a process runs the task");
+    }
+}
+
 static void queues_are_paused_and_resumed(void **state) {
     struct broker *broker = house(*state);
     assert_state(queue(*state, broker, 0, "pause", NULL), "paused");
@@ -158,14 +169,15 @@ static void pausing_is_refused_where_it_makes_no_sense(void **state) {
 
 static void a_purge_ends_what_waits_and_leaves_what_runs_alone(void **state) {
     struct broker *broker = broker_start(*state, NULL);
-    worker_start(*state, broker->endpoint, "--processes", "1", "--pool", "night", NULL);
+    char until[256];
+    snprintf(until, sizeof until, "until=sh -c 'while [ ! -e %s ]; do sleep 0.02; done'",
+             sandbox_path(*state, "go"));
+    worker_start(*state, broker->endpoint, "--processes", "1", "--pool", "night", "--exec", until,
+                 NULL);
     char running[27];
     char waiting[27];
-    submit_to_night(*state, broker, "wherry.sleep", "1", running);
-    for (const char *row = ""; strstr(row, running) == NULL; sandbox_pause(*state, "it runs")) {
-        row = program_stdout(
-            program_run(*state, 0, "wherry", "ps", "--broker", broker->endpoint, NULL));
-    }
+    submit_to_night(*state, broker, "until", "1", running);
+    wait_running(*state, broker, running);
     submit_to_night(*state, broker, "wherry.echo", "1", waiting);
     submit_to_night(*state, broker, "nobody-offers-this", "1", waiting);
     json_t *purged = json_of(queue(*state, broker, 0, "purge", NULL));
@@ -174,6 +186,7 @@ static void a_purge_ends_what_waits_and_leaves_what_runs_alone(void **state) {
     struct program *wait =
         program_run(*state, 7, "wherry", "wait", "--broker", broker->endpoint, waiting, NULL);
     assert_says(program_stderr(wait), "its queue was purged");
+    sandbox_write(*state, "go", "", 0);
     program_run(*state, 0, "wherry", "wait", "--broker", broker->endpoint, running, NULL);
     struct program *again = program_run(*state, 0, "wherry", "queue", "purge", "night", "--broker",
                                         broker->endpoint, NULL);
@@ -222,23 +235,30 @@ static json_t *workers(struct sandbox *box, const struct broker *broker) {
                                broker->endpoint, NULL));
 }
 
-/* It runs a task of a second, and holds others behind it. */
+/* It runs a task that ends when we say so; another one waits behind it. */
 static void a_drained_worker_finishes_gives_back_and_leaves(void **state) {
     struct broker *broker = broker_start(*state, NULL);
+    char until[256];
+    snprintf(until, sizeof until, "until=sh -c 'while [ ! -e %s ]; do sleep 0.02; done'",
+             sandbox_path(*state, "go"));
     struct program *worker = worker_start(*state, broker->endpoint, "--processes", "1", "--pool",
-                                          "night", NULL);
+                                          "night", "--exec", until, NULL);
     char running[27];
     char waiting[27];
-    submit_to_night(*state, broker, "wherry.sleep", "1", running);
+    submit_to_night(*state, broker, "until", "1", running);
+    wait_running(*state, broker, running);
     submit_to_night(*state, broker, "wherry.echo", "1", waiting);
     json_t *hosts = workers(*state, broker);
     const char *id = json_string_value(json_object_get(json_array_get(hosts, 0), "id"));
     assert_int_equal(strlen(id), 16);
-    struct program *drain = program_run(*state, 0, "wherry", "worker", "drain", id, "--wait",
-                                        "-o", "json", "--broker", broker->endpoint, NULL);
+    const char *const arguments[] = {"worker", "drain",          id,   "--wait", "-o", "json",
+                                     "--broker", broker->endpoint, NULL};
+    struct program *drain = program_start_with(*state, "wherry", arguments, NULL, NULL);
+    program_wait_line(worker, "msg=draining why=\"the broker\" running=1");
+    sandbox_write(*state, "go", "", 0);
+    assert_int_equal(program_wait_exit(drain), 0);
     assert_says(program_stdout(drain), "\"state\": \"left\"");
     assert_int_equal(program_wait_exit(worker), 0);
-    assert_true(program_said(worker, "why=\"the broker\""));
     program_run(*state, 0, "wherry", "wait", "--broker", broker->endpoint, running, NULL);
     program_run(*state, 4, "wherry", "wait", "--timeout", "0", "--broker", broker->endpoint,
                 waiting, NULL);
@@ -277,10 +297,7 @@ static void a_drain_may_be_given_less_time_later(void **state) {
                                           "night", NULL);
     char id[27];
     submit_to_night(*state, broker, "wherry.sleep", "600", id);
-    for (const char *row = ""; strstr(row, id) == NULL; sandbox_pause(*state, "it runs")) {
-        row = program_stdout(
-            program_run(*state, 0, "wherry", "ps", "--broker", broker->endpoint, NULL));
-    }
+    wait_running(*state, broker, id);
     json_t *hosts = workers(*state, broker);
     const char *label = json_string_value(json_object_get(json_array_get(hosts, 0), "host"));
     struct program *asked =
