@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The cluster of compose.yaml for real: builds the image, looks at it, starts three workers, runs
-# the main job, kills one worker container in the middle, scales to five, runs it again, and takes
-# all down.
+# the main job, kills one worker container in the middle, then the broker's in the middle of
+# another, scales to five, runs it again, and takes all down.
 #
 #     tests/compose/run.sh                              build and run
 #     WHERRY_IMAGE=wherry:local tests/compose/run.sh    with an image that is there already
@@ -62,6 +62,12 @@ containers() { "${compose[@]}" ps -q "$1"; }
 ask() { docker exec "$broker" wherry "$@"; }
 hosts() { ask pool | awk '$2 ~ /^[0-9]+$/ { print $1 }' | sort -u; }
 hosts_are() { [ "$(hosts | wc -l)" -eq "$1" ]; }
+workers_up() { # N, and the broker
+    "${compose[@]}" up -d --no-build --scale worker="$1" >"$place/up" 2>&1 ||
+        fail "$(cat "$place/up")"
+    broker=$(containers broker)
+    until_true 60 hosts_are "$1" || fail "$1 workers did not come up"
+}
 alive() { kill -0 "$1" 2>/dev/null; }
 over() { ! alive "$1"; }
 total() { # NAME: that number out of the broker's totals, which come last
@@ -92,7 +98,7 @@ job_end() {
     wait "$job" || status=$?
     job=''
     grep -E ' files, |plain loop' "$place/job" || true
-    [ "$status" -eq 0 ] || fail "the word count ended with $status"
+    [ "$status" -eq 0 ] || fail "the word count ended with $status: $(tail -n 5 "$place/job")"
     [ "$(grep -c 'its answer is the same' "$place/job")" -eq 2 ] ||
         fail "the word count does not say twice that it was right"
 }
@@ -110,6 +116,27 @@ job_with_a_death() {
     [ -z "$victim" ] || docker kill "$victim" >/dev/null
     printf 'killed %s after %d tasks\n' "${victim:-nobody}" "$(total "done")"
     job_end
+}
+
+# A broker says how much it found in its store; the first one found nothing.
+read_again() { docker logs "$broker" 2>&1 | grep -o 'records=[1-9].*'; }
+
+# The job, and the broker dies without a word while it runs. A container that was killed by hand is
+# not started again by its restart policy. The volume still has what was acknowledged, and client
+# and workers come back by themselves.
+job_with_a_broker_death() {
+    local before
+    before=$(total "done")
+    job_start
+    until_true 60 past $((before + 1000)) || fail "the job did not begin: $(cat "$place/job")"
+    alive "$job" || fail "the job was over before the broker died"
+    docker kill --signal KILL "$broker" >/dev/null
+    [ "$(docker inspect --format '{{.State.ExitCode}}' "$broker")" = 137 ] ||
+        fail "the broker did not die"
+    docker start "$broker" >/dev/null
+    until_true 60 read_again || fail "the broker does not say that it read its store"
+    job_end
+    printf 'killed the broker; %s\n' "$(read_again)"
 }
 
 hosts_used() { sort -u "$place/used" | wc -l; }
@@ -164,9 +191,7 @@ cat "$place/alone"
 # ---- the cluster -------------------------------------------------------------------------------
 
 say "Up with three workers"
-"${compose[@]}" up -d --no-build --scale worker=3 >"$place/up" 2>&1 || { cat "$place/up"; fail up; }
-broker=$(containers broker)
-until_true 60 hosts_are 3 || fail "three workers did not come up"
+workers_up 3
 web=$("${compose[@]}" port broker 7381)
 for port in "$("${compose[@]}" port broker 7380)" "$web"; do
     [[ $port == 127.0.0.1:* ]] || fail "a port is published on $port"
@@ -188,16 +213,19 @@ say "The main job, and one worker container dies in the middle"
 for _ in 1 2 3 4 5; do
     job_with_a_death
     ! retried || break
-    "${compose[@]}" up -d --no-build --scale worker=3 >"$place/up" 2>&1 || fail "$(cat "$place/up")"
-    until_true 60 hosts_are 3 || fail "three workers did not come up again"
+    workers_up 3
 done
 retried || fail "nothing had to be tried again: no container died in the middle of a task"
 printf 'tried again: %d after a lost lease, %d after a crash\n' "$(total retries_lease)" \
     "$(total retries_crash)"
 
+say "The main job, and the broker's container dies in the middle"
+workers_up 3
+job_with_a_broker_death
+until_true 60 hosts_are 3 || fail "three workers did not come back to the broker"
+
 say "Five workers"
-"${compose[@]}" up -d --no-build --scale worker=5 >"$place/up" 2>&1 || { cat "$place/up"; fail up; }
-until_true 60 hosts_are 5 || fail "five workers did not come up"
+workers_up 5
 : >"$place/used"
 for _ in 1 2 3 4 5; do
     [ "$(hosts_used)" -eq 5 ] || job_by 5
