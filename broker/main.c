@@ -2,11 +2,11 @@
  *
  * wherry-broker: wires engine, store, net and HTTP together, in this order:
  *
- *     flags -> store -> engine -> HTTP -> scan, queue settings -> router -> loop -> everything
+ *     flags -> store -> engine -> HTTP, router -> scan, queue settings -> loop -> everything
  *     backwards
  *
- * The router opens after the scan, so that whoever connects meets a broker that knows what it
- * has; HTTP before it, so that /readyz tells how far the scan is. */
+ * HTTP and router open before the scan: /readyz and every peer that comes are told how far it is,
+ * and an endpoint that is taken is known at once. Nobody is served before its end. */
 #include "broker/net/loop.h"
 #include "broker/options.h"
 #include "broker/restore.h"
@@ -93,18 +93,20 @@ static wherry_err house_open(struct house *house) {
         err = http_open(house->options.http, &house->http);
     }
     if (err == WHERRY_OK) {
-        err = restore_engine(&(struct restore_config){.engine = house->engine,
-                                                      .store = house->store,
-                                                      .payloads = house->payloads,
-                                                      .http = house->http,
-                                                      .options = &house->options},
-                             &house->effects);
-    }
-    if (err == WHERRY_OK) {
         err = router_open(&(struct router_config){.endpoints = house->options.listen,
                                                   .endpoint_count = house->options.listen_count,
                                                   .payload_max = WIRE_PAYLOAD_MAX},
                           &house->router);
+    }
+    if (err == WHERRY_OK) {
+        err = restore_engine(&(struct restore_config){.engine = house->engine,
+                                                      .store = house->store,
+                                                      .payloads = house->payloads,
+                                                      .border = house->border,
+                                                      .router = house->router,
+                                                      .http = house->http,
+                                                      .options = &house->options},
+                             &house->effects);
     }
     return err;
 }

@@ -11,8 +11,9 @@
 
 #include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 
-enum { LOOK_RECORDS = 4096, LOOK_US = 20000, TELL_US = 1000000 };
+enum { LOOK_RECORDS = 4096, LOOK_MESSAGES = 1024, LOOK_US = 20000, TELL_US = 1000000 };
 
 struct restore {
     const struct restore_config *config;
@@ -39,6 +40,25 @@ static void restore_fill(void *context, struct metrics *out) {
     payload_sums(restore->config->payloads, &out->payloads);
 }
 
+/* Nobody is served yet, and nobody need wonder why. What a peer says after that comes from a new
+ * route, like what it will say when this is over. */
+static void restore_answer_peers(struct restore *restore, int64_t now_us) {
+    struct router *router = restore->config->router;
+    char text[128];
+    struct wire_message message;
+    route_id route = 0;
+    snprintf(text, sizeof text,
+             "the broker is reading its store: %" PRIu64 " of %" PRIu64 " records",
+             restore->records, restore->identity.records);
+    for (size_t i = 0;
+         i < LOOK_MESSAGES && router_receive(router, now_us, &route, &message) != ROUTER_NOTHING;
+         i++) {
+        border_refuse(restore->config->border, route, WHERRY_E_RESTORING, span_of_text(text),
+                      router_send, router);
+        router_forget(router, route);
+    }
+}
+
 /* Whoever asked over HTTP gets an answer; the service manager learns that we are alive. */
 static void restore_look(struct restore *restore) {
     int64_t now_us = clock_mono_us();
@@ -52,6 +72,7 @@ static void restore_look(struct restore *restore) {
             http_answer(restore->config->http, restore_fill, restore);
         }
     }
+    restore_answer_peers(restore, now_us);
     if (now_us - restore->told_us >= TELL_US) {
         restore->told_us = now_us;
         notify_send("EXTEND_TIMEOUT_USEC=%d\nSTATUS=restoring: %" PRIu64 " of %" PRIu64 " records",

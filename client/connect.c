@@ -114,6 +114,7 @@ static wherry_err connection_create(const wherry_connect_options *options,
         (struct wait_driver){connection, connection_due, connection_drive, connection_yield};
     connection->handles = 1;
     wire_out_init(&connection->out);
+    connection->no_restore_wait = options != NULL && options->no_restore_wait;
     snprintf(connection->label, sizeof connection->label, "%s", connection_label(options));
     struct session_options session_options = {
         .label = connection->label,
@@ -147,6 +148,18 @@ static wherry_err connect_check(const wherry_connect_options *options) {
     return WHERRY_OK;
 }
 
+static wherry_err connect_late(const struct session_view *view, const char *address,
+                               int64_t timeout_ms) {
+    char why[RESOLVE_WHY];
+    if (view->restoring[0] != 0) {
+        return err_set(WHERRY_E_NO_BROKER, "%s does not serve within %lld ms: %s", address,
+                       (long long)timeout_ms, view->restoring);
+    }
+    bool named = resolve_explain(address, RESOLVE_LIMIT_MS, why);
+    return err_set(WHERRY_E_NO_BROKER, "no broker answers at %s within %lld ms%s%s", address,
+                   (long long)timeout_ms, named ? ": " : "", named ? why : "");
+}
+
 /* Until the first hello is answered, whatever the answer. */
 static wherry_err connect_wait(struct wherry_connection *connection, const char *address,
                                int64_t timeout_ms) {
@@ -155,17 +168,15 @@ static wherry_err connect_wait(struct wherry_connection *connection, const char 
     if (err == WHERRY_OK) {
         err = wait_word(&connection->waiters, &connection->connected, WAIT_DONE, deadline_us);
     }
-    if (err == WHERRY_E_TIMEOUT) {
-        char why[RESOLVE_WHY];
-        bool named = resolve_explain(address, RESOLVE_LIMIT_MS, why);
-        return err_set(WHERRY_E_NO_BROKER, "no broker answers at %s within %lld ms%s%s", address,
-                       (long long)timeout_ms, named ? ": " : "", named ? why : "");
-    }
     pthread_mutex_lock(&connection->mutex);
     struct session_view view;
     session_look(connection->session, &view);
-    if (view.failed != WHERRY_OK) {
+    if (err == WHERRY_E_TIMEOUT) {
+        err = connect_late(&view, address, timeout_ms);
+    } else if (view.failed != WHERRY_OK) {
         err = err_set(view.failed, "%s: %s", address, view.failure);
+    } else if (err == WHERRY_OK && !view.connected && view.restoring[0] != 0) {
+        err = err_set(WHERRY_E_RESTORING, "%s: %s", address, view.restoring);
     }
     pthread_mutex_unlock(&connection->mutex);
     return err;

@@ -113,7 +113,9 @@ void connection_after(struct wherry_connection *connection) {
     }
     struct session_view view;
     session_look(connection->session, &view);
-    if (view.connected || (view.failed != WHERRY_OK && view.failed != WHERRY_E_NO_BROKER)) {
+    bool restoring = connection->no_restore_wait && view.restoring[0] != 0;
+    if (view.connected || restoring ||
+        (view.failed != WHERRY_OK && view.failed != WHERRY_E_NO_BROKER)) {
         connection->reopened = 0;
         wait_wake(&connection->connected, atomic_fetch_or(&connection->connected, WAIT_DONE));
     }

@@ -60,9 +60,10 @@ struct wherry_connection {
     bool closed;           /* under the mutex */
     struct room_waiter *room_waiters;
     struct async_slab *asyncs;
-    struct callbacks *callbacks;        /* NULL until the first */
-    _Atomic(struct bytes *) scratch;    /* a buffer for the next caller's arguments */
-    struct wire_out out;                /* the I/O thread's */
+    struct callbacks *callbacks;     /* NULL until the first */
+    _Atomic(struct bytes *) scratch; /* a buffer for the next caller's arguments */
+    struct wire_out out;             /* the I/O thread's */
+    bool no_restore_wait;
     uint32_t reopened;                  /* since the last HELLO_OK: for the delay */
     const struct wire_message *message; /* the one being received: for link_take */
     char label[CONNECTION_LABEL_SIZE];

@@ -257,7 +257,10 @@ void session_tick(struct session *session, int64_t now_us) {
         session_give_up(session);
     }
     if (!session->connected) {
-        session->reopen = session->reopen || now_us >= session->hello_by_us;
+        if (now_us >= session->hello_by_us) {
+            session->reopen = true;
+            session->restoring[0] = 0; /* who said so has gone */
+        }
         return;
     }
     session->away_since_us = now_us;

@@ -167,9 +167,10 @@ struct session_view {
     bool connected; /* HELLO_OK came on this connection */
     bool keeps;
     uint32_t payload_max;
-    wherry_err failed;   /* OK, or why every call fails: REFUSED, PROTOCOL, NO_BROKER, CLOSED */
-    const char *failure; /* in words */
-    uint64_t tasks_open; /* records alive */
+    wherry_err failed;     /* OK, or why every call fails: REFUSED, PROTOCOL, NO_BROKER, CLOSED */
+    const char *failure;   /* in words */
+    const char *restoring; /* how far a broker is that still reads its store; "": none does */
+    uint64_t tasks_open;   /* records alive */
     uint64_t unsent_bytes;
     uint64_t unanswered; /* of them neither accepted nor finished */
     uint64_t batches;    /* kept */

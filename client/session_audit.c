@@ -12,6 +12,7 @@ void session_look(const struct session *session, struct session_view *out) {
         .payload_max = session->payload_max,
         .failed = session->failed,
         .failure = session->failure,
+        .restoring = session->restoring,
         .tasks_open = session->alive,
         .unsent_bytes = session->waiting_bytes,
         .unanswered = session->unanswered,
@@ -38,9 +39,9 @@ static void audit_kin(const struct session_stream *stream, uint64_t number,
     bool heir = (record->flags & SESSION_HEIR) != 0;
     CHECK(!heir || (record->kin != 0 && record->owner == NULL));
     if (record->kin != 0) {
-        const struct session_record *other = session_record_find(
-            (struct session_stream *)(uintptr_t)stream, heir ? number - record->kin
-                                                             : number + record->kin);
+        const struct session_record *other =
+            session_record_find((struct session_stream *)(uintptr_t)stream,
+                                heir ? number - record->kin : number + record->kin);
         CHECK(other != NULL && other->kin == record->kin);
         CHECK(((other->flags & SESSION_HEIR) != 0) != heir);
     }

@@ -74,6 +74,7 @@ static bool input_hello_ok(struct session *session, const struct wire_message *m
     session->connected = true;
     session->established = true;
     session->received_bytes = 0;
+    session->restoring[0] = 0;
     if (session->failed == WHERRY_E_NO_BROKER) {
         session_fail(session, WHERRY_OK, "", 0);
     }
@@ -102,14 +103,20 @@ static bool input_refused(struct session *session, const struct wire_message *me
     session->connected = false;
     session->hello_due = false;
     session->hello_by_us = INT64_MAX;
-    if (refused.err == WHERRY_E_DRAINING || refused.err == WHERRY_E_LIMIT) {
-        session->reopen = true; /* it passes: another broker, or the same one later */
-        return true;
-    }
     char text[SESSION_FAILURE_SIZE];
     size_t size = refused.text.size < sizeof text - 1 ? refused.text.size : sizeof text - 1;
     memcpy(text, refused.text.data, size);
     text[size] = 0;
+    if (refused.err == WHERRY_E_RESTORING) {
+        session->reopen = true; /* it is there, and will know this session */
+        session->away_since_us = session->now_us;
+        memcpy(session->restoring, text, sizeof text);
+        return true;
+    }
+    if (refused.err == WHERRY_E_DRAINING || refused.err == WHERRY_E_LIMIT) {
+        session->reopen = true; /* it passes: another broker, or the same one later */
+        return true;
+    }
     wherry_err err = refused.err == WHERRY_E_PROTOCOL ? WHERRY_E_PROTOCOL : WHERRY_E_REFUSED;
     session_end_all(session, err, size > 0 ? text : wherry_err_text(err));
     return true;

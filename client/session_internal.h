@@ -41,12 +41,12 @@ enum session_task_state {
 
 enum { /* flags of a record */
        SESSION_CANCEL_ASKED = 1,
-       SESSION_RETRY_ASKED = 2,   /* the broker wants its payload again */
-       SESSION_ACCEPTED_ONCE = 4, /* by this broker or one before */
-       SESSION_ACCEPT_WANTED = 8, /* its owner wants to be told */
-       SESSION_PERHAPS_IN = 16,   /* sent to a broker that is gone, which never answered */
-       SESSION_TASK_PARKED = 32,  /* it waits at a full queue, says the broker */
-       SESSION_HEIR = 64,         /* a number that another one is to become: `kin` behind it */
+       SESSION_RETRY_ASKED = 2,     /* the broker wants its payload again */
+       SESSION_ACCEPTED_ONCE = 4,   /* by this broker or one before */
+       SESSION_ACCEPT_WANTED = 8,   /* its owner wants to be told */
+       SESSION_PERHAPS_IN = 16,     /* sent to a broker that is gone, which never answered */
+       SESSION_TASK_PARKED = 32,    /* it waits at a full queue, says the broker */
+       SESSION_HEIR = 64,           /* a number that another one is to become: `kin` behind it */
        SESSION_RENUMBER_SAID = 128, /* on this connection */
 };
 
@@ -74,9 +74,9 @@ struct session_stream {
     uint64_t next;  /* the next number */
     uint64_t acked; /* all up to here are answered */
     uint64_t acked_told;
-    uint32_t unanswered; /* requests; heirs are none */
-    uint32_t parked;     /* tasks that wait at full queues */
-    size_t parked_bytes; /* of parked batches */
+    uint32_t unanswered;           /* requests; heirs are none */
+    uint32_t parked;               /* tasks that wait at full queues */
+    size_t parked_bytes;           /* of parked batches */
     uint64_t first_chunk;          /* chunks[0] holds numbers first_chunk * 1,024 + 1 … */
     struct session_chunk **chunks; /* NULL: all gone */
     size_t chunk_count;
@@ -131,7 +131,7 @@ struct session_call_entry {
     uint64_t call;
     void *owner;                   /* NULL: forgotten, or one of our own questions */
     struct session_settle *settle; /* our own: what it settles */
-    struct task_id about; /* the task that is asked about; session 0: none */
+    struct task_id about;          /* the task that is asked about; session 0: none */
     uint32_t verb;
     int64_t deadline_us; /* INT64_MAX: none */
     uint64_t thread;
@@ -190,6 +190,7 @@ struct session {
 
     wherry_err failed;
     char failure[SESSION_FAILURE_SIZE];
+    char restoring[SESSION_FAILURE_SIZE]; /* what a broker that reads its store said; "": serves */
 
     struct session_stream *by_slot[ID_SLOTS];
     struct session_stream *streams;
@@ -212,7 +213,7 @@ struct session {
     size_t cancel_count; /* over all streams */
     size_t retry_count;
     struct session_stream *renumber; /* its oldest number waits, half a window behind; or NULL */
-    bool cancels_ever; /* else no record needs to be looked at after a reconnect */
+    bool cancels_ever;               /* else no record needs to be looked at after a reconnect */
 
     struct session_call_entry *calls;
     struct session_call_entry *calls_last;

@@ -44,6 +44,7 @@ static const char *const err_texts[] = {
     [WHERRY_E_SYSTEM] = "system call failed",
     [WHERRY_E_RETRY] = "send again",
     [WHERRY_E_RENUMBERED] = "renumbered",
+    [WHERRY_E_RESTORING] = "reading its store",
 };
 
 static _Thread_local char err_last[ERR_TEXT_SIZE];

@@ -11,7 +11,12 @@
 
 #include <string.h>
 
-enum { PEER_BEATS = 3, PEER_PATIENCE_MAX = 6, PEER_REFUSED_AGAIN_US = 5000000 };
+enum {
+    PEER_BEATS = 3,
+    PEER_PATIENCE_MAX = 6,
+    PEER_REFUSED_AGAIN_US = 5000000,
+    PEER_RESTORING_US = 500000
+};
 
 void peer_init(struct peer *peer) {
     *peer = (struct peer){.beat_us = (int64_t)TIME_BEAT_MS * 1000,
@@ -108,7 +113,8 @@ static void peer_input_refused(struct peer *peer, const struct wire_message *mes
     peer_keep_refusal(peer, refused.text);
     peer->greeted = false;
     peer->beat_at_us = INT64_MAX;
-    peer->reopen_at_us = now_us + PEER_REFUSED_AGAIN_US;
+    peer->reopen_at_us =
+        now_us + (refused.err == WHERRY_E_RESTORING ? PEER_RESTORING_US : PEER_REFUSED_AGAIN_US);
 }
 
 enum peer_verdict peer_input(struct peer *peer, const struct wire_message *message,

@@ -25,10 +25,19 @@ const char *cli_argument(const struct flags *flags, size_t at) {
     return at < count ? rest[at] : NULL;
 }
 
-int cli_connect(const struct flags *flags, wherry_connection **out) {
-    wherry_connect_options options = {.size = sizeof options, .label = "wherry"};
+static int connect_with(const struct flags *flags, bool no_restore_wait, wherry_connection **out) {
+    wherry_connect_options options = {
+        .size = sizeof options, .label = "wherry", .no_restore_wait = no_restore_wait};
     wherry_err err = wherry_connect(flags_text(flags, CLI_BROKER), &options, out);
     return err == WHERRY_OK ? CLI_DONE : cli_fail("no connection", err, NULL);
+}
+
+int cli_connect(const struct flags *flags, wherry_connection **out) {
+    return connect_with(flags, false, out);
+}
+
+int cli_connect_to_look(const struct flags *flags, wherry_connection **out) {
+    return connect_with(flags, true, out);
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
@@ -95,6 +104,7 @@ int cli_exit_of(wherry_err err) {
     case WHERRY_E_BUSY:
         return CLI_TIMEOUT;
     case WHERRY_E_NO_BROKER:
+    case WHERRY_E_RESTORING:
         return CLI_NO_BROKER;
     case WHERRY_E_FULL:
     case WHERRY_E_RESULTS_FULL:
@@ -138,6 +148,7 @@ static const char *hint(wherry_err err) {
         {WHERRY_E_TOO_LARGE, "pass a path or a smaller argument"},
         {WHERRY_E_STORE_FULL, "free space where the broker's store lies"},
         {WHERRY_E_DRAINING, "the broker is going down; try again when it is back"},
+        {WHERRY_E_RESTORING, "it serves when that is done"},
         {WHERRY_E_UNCERTAIN, "ask for its id with `wherry result` when the broker is back"},
     };
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {

@@ -71,6 +71,8 @@ bool cli_json(const struct flags *flags);
 
 /* 0, or the exit code after one line on stderr. The caller releases the connection. */
 int cli_connect(const struct flags *flags, wherry_connection **out);
+/* The same for who only wants to see: a broker that still reads its store is told of at once. */
+int cli_connect_to_look(const struct flags *flags, wherry_connection **out);
 
 /* From here on the first SIGINT or SIGTERM ends a wait on `connection` with INTERRUPTED, so that
  * the verb can say what goes on without it and clear up; a second one kills. NULL: before the

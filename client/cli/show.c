@@ -15,7 +15,7 @@ static const struct flag show_flags[SHOW_FLAGS] = {CLI_FLAGS};
 /* The answer as JSON, or an exit code after one line on stderr. */
 static int ask(const struct flags *flags, const char *pool, json_t **out) {
     wherry_connection *connection = NULL;
-    int code = cli_connect(flags, &connection);
+    int code = cli_connect_to_look(flags, &connection);
     if (code != CLI_DONE) {
         return code;
     }

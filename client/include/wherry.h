@@ -62,6 +62,8 @@ typedef struct wherry_connect_options {
     int64_t connect_timeout_ms; /* how long wherry_connect may wait; default 5,000; FOREVER */
     int64_t reconnect_limit_ms; /* no broker so long ends open calls; default 60,000; FOREVER */
     const char *label;          /* this program's name for people; default: its file name */
+    bool no_restore_wait; /* a broker that still reads its store: RESTORING at once, instead of
+                             waiting for it as for one that is away */
 } wherry_connect_options;
 
 /* Open a session with a broker.
@@ -71,8 +73,10 @@ typedef struct wherry_connect_options {
  * options   NULL: all defaults.
  * Blocks    until the broker has answered, at most connect_timeout_ms.
  * Returns   OK; INVALID (a malformed address, an option out of range); NO_BROKER (nobody answered
- *           in time); REFUSED, PROTOCOL (the broker's words in wherry_last_error()); INTERRUPTED is
- *           not possible here; NO_MEMORY; SYSTEM (no thread, no descriptor). */
+ *           in time, or a broker that still reads its store: the text says how far it is);
+ *           RESTORING (with no_restore_wait); REFUSED, PROTOCOL (the broker's words in
+ * wherry_last_error()); INTERRUPTED is not possible here; NO_MEMORY; SYSTEM (no thread, no
+ * descriptor). */
 WHERRY_API wherry_err wherry_connect(const char *address, const wherry_connect_options *options,
                                      wherry_connection **out);
 
@@ -381,11 +385,13 @@ WHERRY_API wherry_err wherry_task_waiting(wherry_connection *connection, const c
 WHERRY_API wherry_err wherry_queue_set(wherry_connection *connection, const char *name,
                                        uint64_t items_max, uint64_t bytes_max, int64_t timeout_ms);
 
-typedef enum wherry_pause { /* bits */
-    WHERRY_PAUSE_OUT = 1,    /* nothing is handed out; what runs goes on, what was handed out and
-                                has not begun goes back */
-    WHERRY_PAUSE_IN = 2,     /* nothing new is taken: submits wait as at a full queue */
-    WHERRY_PAUSE_REFUSE = 4, /* nothing new is taken: submits are refused with CLOSED */
+typedef enum wherry_pause {                       /* bits */
+                            WHERRY_PAUSE_OUT = 1, /* nothing is handed out; what runs goes on, what
+                                                     was handed out and has not begun goes back */
+                            WHERRY_PAUSE_IN =
+                                2, /* nothing new is taken: submits wait as at a full queue */
+                            WHERRY_PAUSE_REFUSE =
+                                4, /* nothing new is taken: submits are refused with CLOSED */
 } wherry_pause;
 
 /* Pause a queue, or resume it; a queue that keeps its tasks over restarts stays paused as well.

@@ -60,10 +60,11 @@ typedef enum wherry_err {
     WHERRY_E_STORE_FULL = 26,  /* the broker's store takes no new work until space returns */
     WHERRY_E_DRAINING = 27,    /* the broker or worker is going down and takes nothing new */
     WHERRY_E_SESSION_LOST = 28, /* the broker forgot this session (90 s of silence, or a restart) */
-    WHERRY_E_LIMIT = 29,       /* a count in the table of bounds is used up; the text names it */
-    WHERRY_E_SYSTEM = 30,      /* the operating system refused; the text carries errno's words */
-    WHERRY_E_RETRY = 31,       /* internal between peers: send the same request again */
-    WHERRY_E_RENUMBERED = 32,  /* internal between peers: it waits under its new number */
+    WHERRY_E_LIMIT = 29,        /* a count in the table of bounds is used up; the text names it */
+    WHERRY_E_SYSTEM = 30,       /* the operating system refused; the text carries errno's words */
+    WHERRY_E_RETRY = 31,        /* internal between peers: send the same request again */
+    WHERRY_E_RENUMBERED = 32,   /* internal between peers: it waits under its new number */
+    WHERRY_E_RESTORING = 33,    /* the broker is still reading its store; the text says how far */
 } wherry_err;
 
 /* The code in a few lower-case words; never NULL, also for codes unknown to this version. */

@@ -100,10 +100,7 @@ static void status_tells_which_hosts_a_restart_waits_for(void **state) {
                 "--wait", "wherry.echo", "1", NULL);
 }
 
-/* While many records are read, the old port answers how far it is. */
-static void readiness_tells_how_far_a_restart_is(void **state) {
-    struct sandbox *box = *state;
-    struct broker *broker = broker_that_keeps(box);
+static void fill(struct sandbox *box, struct broker *broker) {
     struct program *filling = program_start(box, "wherry", "bench", "backlog", "--tasks", "200000",
                                             "--broker", broker->endpoint, NULL);
     double queued = 0;
@@ -115,6 +112,13 @@ static void readiness_tells_how_far_a_restart_is(void **state) {
         sandbox_pause(box, "200,000 tasks in the queue");
     }
     program_kill(filling);
+}
+
+/* While many records are read, the old port answers how far it is. */
+static void readiness_tells_how_far_a_restart_is(void **state) {
+    struct sandbox *box = *state;
+    struct broker *broker = broker_that_keeps(box);
+    fill(box, broker);
     unsigned long long restored = 0;
     unsigned long long records = 0;
     struct program *again = broker_begin_restart(broker);
@@ -129,6 +133,30 @@ static void readiness_tells_how_far_a_restart_is(void **state) {
     assert_true(records > 100000 && restored < records); /* the last ones were in no batch yet */
     program_wait_line(again, "msg=ready");
     assert_int_equal(http_get(box, broker->http_port, "/readyz").status, 200);
+}
+
+/* It asks before the broker is back, so that it is among the first to be answered. */
+static void status_tells_how_far_a_restart_is(void **state) {
+    struct sandbox *box = *state;
+    struct broker *broker = broker_that_keeps(box);
+    fill(box, broker);
+    program_kill(broker->program);
+    struct program *asking =
+        program_start(box, "wherry", "status", "--broker", broker->endpoint, NULL);
+    struct program *waiting =
+        program_start(box, "wherry", "ps", "--broker", broker->endpoint, NULL);
+    struct program *again = broker_begin_restart(broker);
+    assert_int_equal(program_wait_exit(asking), 5);
+    unsigned long long restored = 0;
+    unsigned long long records = 0;
+    const char *told = strstr(program_stderr(asking), "the broker is reading its store: ");
+    assert_non_null(told);
+    assert_int_equal(
+        sscanf(told, "the broker is reading its store: %llu of %llu records", &restored, &records),
+        2);
+    assert_true(records > 100000 && restored < records);
+    program_wait_line(again, "msg=ready");
+    assert_int_equal(program_wait_exit(waiting), 0); /* who wants to work waits */
 }
 
 /* Where the store lies when nobody says: each of these wins over those behind it. */
@@ -214,6 +242,7 @@ int main(void) {
         TEST(a_task_that_runs_through_a_restart_runs_once),
         TEST(status_tells_which_hosts_a_restart_waits_for),
         TEST(readiness_tells_how_far_a_restart_is),
+        TEST(status_tells_how_far_a_restart_is),
         TEST(the_store_lies_where_the_environment_says),
         TEST(a_second_broker_on_the_same_store_is_refused),
     };

@@ -9,7 +9,7 @@
 
 static void every_code_has_words_of_its_own(void **state) {
     (void)state;
-    for (int i = WHERRY_OK; i <= WHERRY_E_RENUMBERED; i++) {
+    for (int i = WHERRY_OK; i <= WHERRY_E_RESTORING; i++) {
         const char *text = wherry_err_text((wherry_err)i);
         assert_non_null(text);
         assert_string_not_equal(text, "unknown error");
@@ -21,7 +21,7 @@ static void every_code_has_words_of_its_own(void **state) {
 
 static void an_unknown_code_has_words_too(void **state) {
     (void)state;
-    assert_string_equal(wherry_err_text((wherry_err)(WHERRY_E_RENUMBERED + 1)), "unknown error");
+    assert_string_equal(wherry_err_text((wherry_err)(WHERRY_E_RESTORING + 1)), "unknown error");
     assert_string_equal(wherry_err_text((wherry_err)-1), "unknown error");
 }
 
