@@ -22,6 +22,7 @@ enum plant {
     PLANT_IMPATIENT,             /* 3.1 what is taken back in vain is taken back again at once */
     PLANT_NEVER_SEALED,          /* 3.1 a large delivery that was void is sent along with others */
     PLANT_BYSTANDER_COUNTED,     /* 3.4, 3.6 every delivery of a dead child counts as crashed */
+    PLANT_LATE_SIGNAL,           /* 3.6 a signal that comes late ends what runs by then */
     PLANT_DEATH_WINS,            /* 3.4 an answered attempt of a dead child ends at once */
     PLANT_NO_GAP,                /* 3.7 a stopped broker does not push out leases */
     PLANT_NO_FENCE,              /* 4.2 a lost started attempt leaves no fence */

@@ -420,3 +420,7 @@ bool child_settled(const struct child *child) {
 bool child_cancelled(const struct child *child, uint32_t number) {
     return gate_cancelled(child->gate, number);
 }
+
+bool child_signalled(struct child *child) {
+    return gate_signalled(child->gate);
+}

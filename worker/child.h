@@ -94,5 +94,7 @@ bool child_unsent(const struct child *child);
 bool child_settled(const struct child *child);
 /* Somebody cancelled the running attempt `number` (the supervisor marks the page). One load. */
 bool child_cancelled(const struct child *child, uint32_t number);
+/* A signal to end has come; false: too late, for a task that has ended. A handler may ask. */
+bool child_signalled(struct child *child);
 
 #endif

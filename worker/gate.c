@@ -11,6 +11,8 @@
  * that was looked for. */
 #include "worker/gate.h"
 
+#include "common/plant.h"
+
 #include <string.h>
 
 #define GATE_MAGIC UINT64_C(0x7768727967617465) /* "whrygate" */
@@ -99,6 +101,20 @@ void gate_acknowledge(struct gate_page *gate, uint32_t number) {
 
 bool gate_cancelled(const struct gate_page *gate, uint32_t number) {
     return number != 0 && atomic_load_explicit(&gate->cancelled, memory_order_relaxed) == number;
+}
+
+/* A mark that came too late is taken away: the next signal is another matter. */
+bool gate_signalled(struct gate_page *gate) {
+    uint32_t mark = atomic_load_explicit(&gate->cancelled, memory_order_relaxed);
+    bool meant = mark == 0 || (mark == gate_state(gate).started &&
+                               atomic_load_explicit(&gate_slot(gate, mark)->answered,
+                                                    memory_order_relaxed) == 0);
+    if (meant || PLANTED(PLANT_LATE_SIGNAL)) {
+        return true;
+    }
+    atomic_compare_exchange_strong_explicit(&gate->cancelled, &mark, 0, memory_order_relaxed,
+                                            memory_order_relaxed);
+    return false;
 }
 
 void gate_cancel(struct gate_page *gate, uint32_t number) {

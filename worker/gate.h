@@ -56,6 +56,9 @@ bool gate_start(struct gate_page *gate, uint32_t generation, uint32_t number); /
 void gate_answer(struct gate_page *gate, uint32_t number);
 void gate_acknowledge(struct gate_page *gate, uint32_t number);
 bool gate_cancelled(const struct gate_page *gate, uint32_t number);
+/* A signal to end has come. False: it was for a delivery that has its answer by now, and meets
+ * nobody. One that nobody announced is for whatever runs. A signal handler may ask. */
+bool gate_signalled(struct gate_page *gate);
 
 /* Either side: swaps in (g+1, started); returns (g, started) as they were: what is to be reported.
  */

@@ -264,9 +264,12 @@ static struct process *process_of_handlers;
 
 /* The supervisor marks the page, then sends SIGTERM, and SIGKILL later. A function that has asked
  * whether it is cancelled is trusted to see the mark; any other ends here, as if there were no
- * handler. */
+ * handler. On its way through two processes the signal may be overtaken by the end of its task:
+ * then the next one goes on. */
 static void process_terminated(int number) {
-    if (!atomic_load_explicit(&process_of_handlers->runner.task.cooperates, memory_order_relaxed)) {
+    struct process *process = process_of_handlers;
+    if (!atomic_load_explicit(&process->runner.task.cooperates, memory_order_relaxed) &&
+        child_signalled(process->child)) {
         signal(number, SIG_DFL);
         raise(number);
     }

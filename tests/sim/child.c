@@ -217,6 +217,14 @@ void sim_child_kill(struct sim_child *child, int signal, bool scribble) {
              child_reap, child, child->life);
 }
 
+void sim_child_signal(struct sim_child *child, int signal) {
+    if (child->stopped && signal != SIGKILL) {
+        child->signal = signal;
+    } else if (signal == SIGKILL || child_signalled(child->logic)) {
+        sim_child_kill(child, signal, false);
+    }
+}
+
 void sim_child_stop(struct sim_child *child, bool stopped) {
     if (child->logic == NULL || child->stopped == stopped) {
         return;
@@ -226,8 +234,9 @@ void sim_child_stop(struct sim_child *child, bool stopped) {
     if (!stopped && child->signal != 0) {
         int signal = child->signal;
         child->signal = 0;
-        sim_child_kill(child, signal, false);
-    } else if (!stopped) {
+        sim_child_signal(child, signal);
+    }
+    if (!stopped && child->logic != NULL) {
         sim_child_wake(child);
     }
 }

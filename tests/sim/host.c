@@ -112,11 +112,7 @@ static void host_kill_child(void *subject, uint64_t argument) {
     if (child->life != argument >> 8 || child->logic == NULL) {
         return;
     }
-    if (child->stopped && signal != SIGKILL) {
-        child->signal = signal;
-        return;
-    }
-    sim_child_kill(child, signal, false);
+    sim_child_signal(child, signal);
 }
 
 /* ---- actions ----------------------------------------------------------------------------------

@@ -76,6 +76,8 @@ void sim_host_wake(struct sim_host *host); /* carry out whatever the logic wants
 struct sim_child *sim_child_of(struct sim *sim, uint32_t host, uint32_t place);
 /* Ends the process as signal `signal` would; `scribble`: it first writes over its page. */
 void sim_child_kill(struct sim_child *child, int signal, bool scribble);
+/* As the supervisor sends it: nothing happens if it comes too late, or not before it goes on. */
+void sim_child_signal(struct sim_child *child, int signal);
 void sim_child_stop(struct sim_child *child, bool stopped);
 void sim_child_message(struct sim_child *child, const struct wire_message *message);
 void sim_child_wake(struct sim_child *child);

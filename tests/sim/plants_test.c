@@ -42,6 +42,7 @@ static const struct {
     {PLANT_IMPATIENT, slow_deliveries_arrive_although_another_process_idles},
     {PLANT_NEVER_SEALED, large_delivery_starts_in_spite_of_cancels_beside_it},
     {PLANT_BYSTANDER_COUNTED, unstarted_deliveries_are_uncounted},
+    {PLANT_LATE_SIGNAL, signal_that_comes_late_meets_no_other_task},
     {PLANT_DEATH_WINS, death_overtaking_result_is_no_crash},
     {PLANT_NO_GAP, stopped_broker_does_not_declare_hosts_lost},
     {PLANT_NO_FENCE, returned_redelivery_lets_no_old_result_in},

@@ -111,6 +111,21 @@ void third_crash_fails_the_task_with_its_cause(struct sim *s) {
     EXPECT(s, neighbour->outcome == WHERRY_OK);
 }
 
+/* It goes through two processes, and what it was for may have ended meanwhile. */
+void signal_that_comes_late_meets_no_other_task(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    host_up(s, 0);
+    for (uint32_t i = 0; i < 100; i++) {
+        struct sim_task *first = submit(c, 1000);
+        struct sim_task *second = submit(c, 10000);
+        UNTIL(s, first->runs == 1);
+        sim_client_cancel(c, first);
+        UNTIL(s, first->finished && second->finished);
+        EXPECT(s, first->outcome == WHERRY_OK || first->outcome == WHERRY_E_CANCELLED);
+        EXPECT(s, second->outcome == WHERRY_OK && second->runs == 1);
+    }
+}
+
 void hung_function_keeps_its_lease(struct sim *s) {
     struct sim_client *c = client_up(s, 0);
     host_up(s, 0);

@@ -198,6 +198,22 @@ static void cancelling_names_one_number(void **state) {
     free(page);
 }
 
+static void a_signal_that_comes_late_meets_nobody(void **state) {
+    (void)state;
+    struct gate_page *page = page_new(0, 0);
+    assert_true(run_start(page, 0, 1));
+    assert_true(gate_signalled(page)); /* by somebody else */
+    gate_cancel(page, 1);
+    assert_true(gate_signalled(page));
+    gate_answer(page, 1);
+    assert_false(gate_signalled(page));
+    gate_cancel(page, 1);
+    assert_true(run_start(page, 0, 2));
+    assert_false(gate_signalled(page));
+    assert_true(gate_signalled(page)); /* the mark is gone: this is another one */
+    free(page);
+}
+
 /* ---- two threads ---- */
 
 struct race {
@@ -255,6 +271,7 @@ int main(void) {
         cmocka_unit_test(numbers_and_generations_wrap),
         cmocka_unit_test(each_scribbled_byte_of_a_slot_is_noticed),
         cmocka_unit_test(cancelling_names_one_number),
+        cmocka_unit_test(a_signal_that_comes_late_meets_nobody),
         cmocka_unit_test(a_racing_child_never_starts_what_a_closing_counted_as_not_started),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
