@@ -7,6 +7,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/table.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -14,6 +15,7 @@ enum {
     BENCH_SIZE,
     BENCH_WORKERS,
     BENCH_OUTSTANDING,
+    BENCH_SESSIONS,
     BENCH_IPC,
     BENCH_STORE,
     BENCH_FLAGS,
@@ -46,6 +48,13 @@ static const struct flag bench_flags[BENCH_FLAGS] = {
                            .min = 1,
                            .max = 1000000,
                            .help = "tasks submitted ahead of the results (default: by the mode)"},
+    [BENCH_SESSIONS] = {.name = "sessions",
+                        .argument = "N",
+                        .kind = FLAG_NUMBER,
+                        .min = 1,
+                        .max = BENCH_SESSIONS_MAX,
+                        .fallback = "1",
+                        .help = "throughput: client sessions that submit in turn"},
     [BENCH_IPC] = {.name = "ipc",
                    .kind = FLAG_SWITCH,
                    .help = "own broker on an ipc endpoint instead of tcp"},
@@ -57,7 +66,7 @@ static const struct flag bench_flags[BENCH_FLAGS] = {
 
 static const struct mode {
     const char *name;
-    wherry_err (*run)(struct bench *bench, wherry_pool *pool);
+    wherry_err (*run)(struct bench *bench);
     int64_t tasks;
     int64_t size;
     int64_t outstanding;
@@ -102,6 +111,7 @@ static json_t *report(const struct mode *mode, const struct bench *bench) {
     json_object_set_new(row, "size", json_integer(bench->size));
     json_object_set_new(row, "workers", json_integer(bench->workers));
     json_object_set_new(row, "outstanding", json_integer(bench->outstanding));
+    json_object_set_new(row, "sessions", json_integer(bench->sessions));
     json_object_set_new(row, "seconds", measured(bench->seconds));
     json_object_set_new(row, "tasks_per_s", measured(tasks / bench->seconds));
     json_object_set_new(row, "p50_us", measured(bench->p50_us));
@@ -136,25 +146,44 @@ static int report_print(const struct flags *flags, json_t *row) {
     return cli_flush();
 }
 
+static wherry_err sessions_open(struct bench *bench, const char *address) {
+    wherry_err err = WHERRY_OK;
+    bench->connections = calloc((size_t)bench->sessions, sizeof *bench->connections);
+    bench->pools = calloc((size_t)bench->sessions, sizeof *bench->pools);
+    if (bench->connections == NULL || bench->pools == NULL) {
+        return WHERRY_E_NO_MEMORY;
+    }
+    for (int64_t i = 0; err == WHERRY_OK && i < bench->sessions; i++) {
+        err = wherry_connect(address, NULL, &bench->connections[i]);
+        if (err == WHERRY_OK) {
+            err = wherry_pool_open(bench->connections[i], NULL, &bench->pools[i]);
+        }
+    }
+    return err;
+}
+
+static void sessions_close(struct bench *bench) {
+    for (int64_t i = 0; bench->pools != NULL && i < bench->sessions; i++) {
+        wherry_pool_release(&bench->pools[i]);
+        wherry_connection_release(&bench->connections[i]);
+    }
+    free(bench->pools);
+    free(bench->connections);
+}
+
 /* Connects, runs, reports. */
 static int bench_measure(const struct flags *flags, const struct mode *mode, struct bench *bench) {
-    wherry_connection *connection = NULL;
-    wherry_pool *pool = NULL;
     const char *address =
         bench->house != NULL ? bench->house->endpoint : flags_text(flags, CLI_BROKER);
-    wherry_err err = wherry_connect(address, NULL, &connection);
+    wherry_err err = sessions_open(bench, address);
     if (err == WHERRY_OK) {
-        err = wherry_pool_open(connection, NULL, &pool);
-    }
-    if (err == WHERRY_OK) {
-        cli_interruptible(connection); /* else our folder would stay behind */
-        err = mode->run(bench, pool);
+        cli_interruptible(bench->connections[0]); /* else our folder would stay behind */
+        err = mode->run(bench);
         cli_interruptible(NULL);
     }
     int code = err == WHERRY_OK ? report_print(flags, report(mode, bench))
                                 : cli_fail(mode->name, err, NULL);
-    wherry_pool_release(&pool);
-    wherry_connection_release(&connection);
+    sessions_close(bench);
     return code;
 }
 
@@ -173,6 +202,7 @@ static int bench_run(const struct flags *flags) {
         .size = number_or(flags, BENCH_SIZE, mode->size),
         .outstanding = number_or(flags, BENCH_OUTSTANDING, mode->outstanding),
         .workers = flags_number(flags, BENCH_WORKERS),
+        .sessions = mode->run == bench_throughput ? flags_number(flags, BENCH_SESSIONS) : 1,
         .house = flags_given(flags, CLI_BROKER) ? NULL : &house,
         .p50_us = -1,
         .p99_us = -1,
@@ -211,6 +241,7 @@ const struct verb verb_bench = {
                             "  wherry bench latency -o json\n"
                             "  wherry bench backlog --tasks 10000000\n"
                             "  wherry bench throughput --store lmdb:/var/tmp/bench\n"
+                            "  wherry bench throughput --sessions 1000 --workers 2\n"
                             "  wherry bench throughput --broker tcp://node7:7380\n"},
     .run = bench_run,
 };

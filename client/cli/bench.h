@@ -9,12 +9,17 @@
 
 #include <wherry.h>
 
+enum { BENCH_SESSIONS_MAX = 4096 };
+
 struct bench {
     /* in */
     int64_t tasks;
     int64_t size;        /* bytes of the one argument */
     int64_t outstanding; /* submitted and not yet got */
     int64_t workers;
+    int64_t sessions; /* each a connection of its own, with its thread */
+    wherry_connection **connections;
+    wherry_pool **pools;
     struct house *house; /* NULL: somebody else's broker */
     /* out; negative: not measured */
     double seconds;
@@ -26,10 +31,10 @@ struct bench {
 };
 
 /* OK, or the error of the first call that failed: wherry_last_error() says more. */
-wherry_err bench_throughput(struct bench *bench, wherry_pool *pool);
-wherry_err bench_latency(struct bench *bench, wherry_pool *pool);
-wherry_err bench_submit(struct bench *bench, wherry_pool *pool);
-wherry_err bench_backlog(struct bench *bench, wherry_pool *pool);
-wherry_err bench_payload(struct bench *bench, wherry_pool *pool);
+wherry_err bench_throughput(struct bench *bench);
+wherry_err bench_latency(struct bench *bench);
+wherry_err bench_submit(struct bench *bench);
+wherry_err bench_backlog(struct bench *bench);
+wherry_err bench_payload(struct bench *bench);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * One window serves the modes that stream: a ring of submitted calls. When it is full the oldest is
- * got, so there are always `outstanding` on their way. The clock runs from the first submit to the
- * last result; connections and workers' credit are warm before. */
+ * got, so there are always `outstanding` on their way, of all sessions in turn. The clock runs from
+ * the first submit to the last result; connections and workers' credit are warm before. */
 #include "client/cli/bench.h"
 
 #include "client/cli/measure.h"
@@ -13,7 +13,9 @@
 enum { WARM_UP = 1000, STUCK_MS = 60000 };
 
 struct window {
-    wherry_pool *pool;
+    wherry_pool **pools; /* in turn */
+    int64_t pool_count;
+    int64_t burst; /* tasks of one session before it is the next one's turn */
     const char *function;
     void *bytes;
     size_t size;
@@ -23,9 +25,13 @@ struct window {
     int64_t got;
 };
 
-static wherry_err window_open(struct window *window, wherry_pool *pool, const char *function,
+static wherry_err window_open(struct window *window, const char *function,
                               const struct bench *bench, int64_t capacity) {
-    *window = (struct window){.pool = pool,
+    *window = (struct window){.pools = bench->pools,
+                              .pool_count = bench->sessions,
+                              .burst = bench->sessions == 1 || capacity < bench->sessions
+                                           ? 1
+                                           : capacity / bench->sessions,
                               .function = function,
                               .size = (size_t)bench->size,
                               .capacity = capacity,
@@ -44,7 +50,8 @@ static void window_close(struct window *window) {
 
 static wherry_err window_submit(struct window *window) {
     wherry_async **place = &window->ring[window->submitted % window->capacity];
-    wherry_err err = wherry_pool_apply_async(window->pool, window->function, NULL, place, "y",
+    wherry_pool *pool = window->pools[window->submitted / window->burst % window->pool_count];
+    wherry_err err = wherry_pool_apply_async(pool, window->function, NULL, place, "y",
                                              window->bytes, window->size);
     window->submitted += err == WHERRY_OK;
     return err;
@@ -60,12 +67,18 @@ static wherry_err window_get(struct window *window) {
     return err;
 }
 
+/* A session's burst is submitted when there is room for all of it, so that it can share messages.
+ */
 static wherry_err window_stream(struct window *window, int64_t tasks) {
     int64_t end = window->submitted + tasks;
     wherry_err err = WHERRY_OK;
+    bool filling = true;
     while (err == WHERRY_OK && window->got < end) {
-        bool room = window->submitted < end && window->submitted - window->got < window->capacity;
-        err = room ? window_submit(window) : window_get(window);
+        int64_t out = window->submitted - window->got;
+        bool whole = window->submitted % window->burst == 0;
+        filling = window->submitted < end &&
+                  out + (filling && !whole ? 1 : window->burst) <= window->capacity;
+        err = filling ? window_submit(window) : window_get(window);
     }
     return err;
 }
@@ -74,9 +87,9 @@ static int64_t cpu_us(const struct bench *bench) {
     return cpu_self_us() + cpu_tree_us(bench->house->broker) + cpu_tree_us(bench->house->worker);
 }
 
-static wherry_err stream_measured(struct bench *bench, wherry_pool *pool, const char *function) {
+static wherry_err stream_measured(struct bench *bench, const char *function) {
     struct window window;
-    wherry_err err = window_open(&window, pool, function, bench, bench->outstanding);
+    wherry_err err = window_open(&window, function, bench, bench->outstanding);
     int64_t warm_up = bench->tasks < WARM_UP ? bench->tasks : WARM_UP;
     if (err == WHERRY_OK) {
         err = window_stream(&window, warm_up);
@@ -94,12 +107,12 @@ static wherry_err stream_measured(struct bench *bench, wherry_pool *pool, const 
     return err;
 }
 
-wherry_err bench_throughput(struct bench *bench, wherry_pool *pool) {
-    return stream_measured(bench, pool, "wherry.noop");
+wherry_err bench_throughput(struct bench *bench) {
+    return stream_measured(bench, "wherry.noop");
 }
 
-wherry_err bench_payload(struct bench *bench, wherry_pool *pool) {
-    return stream_measured(bench, pool, "wherry.echo");
+wherry_err bench_payload(struct bench *bench) {
+    return stream_measured(bench, "wherry.echo");
 }
 
 /* How a lone call ends: with its result, or as soon as the broker has taken it. */
@@ -127,10 +140,10 @@ static wherry_err round_trips(struct window *window, window_end *end, int64_t ta
     return err;
 }
 
-static wherry_err lone_measured(struct bench *bench, wherry_pool *pool, window_end *end) {
+static wherry_err lone_measured(struct bench *bench, window_end *end) {
     struct window window;
     double *samples = calloc((size_t)bench->tasks, sizeof *samples);
-    wherry_err err = window_open(&window, pool, "wherry.noop", bench, 1);
+    wherry_err err = window_open(&window, "wherry.noop", bench, 1);
     err = samples == NULL ? WHERRY_E_NO_MEMORY : err;
     if (err == WHERRY_OK) {
         err = round_trips(&window, end, bench->tasks < 100 ? bench->tasks : 100, samples);
@@ -154,12 +167,12 @@ static wherry_err lone_measured(struct bench *bench, wherry_pool *pool, window_e
     return err;
 }
 
-wherry_err bench_latency(struct bench *bench, wherry_pool *pool) {
-    return lone_measured(bench, pool, window_get);
+wherry_err bench_latency(struct bench *bench) {
+    return lone_measured(bench, window_get);
 }
 
-wherry_err bench_submit(struct bench *bench, wherry_pool *pool) {
-    return lone_measured(bench, pool, window_accepted);
+wherry_err bench_submit(struct bench *bench) {
+    return lone_measured(bench, window_accepted);
 }
 
 /* Submits all with nobody working, and waits until the last one is accepted: in order, so all are.
@@ -191,9 +204,9 @@ static wherry_err backlog_drain(struct bench *bench, struct window *window) {
     return err;
 }
 
-wherry_err bench_backlog(struct bench *bench, wherry_pool *pool) {
+wherry_err bench_backlog(struct bench *bench) {
     struct window window;
-    wherry_err err = window_open(&window, pool, "wherry.noop", bench, bench->tasks);
+    wherry_err err = window_open(&window, "wherry.noop", bench, bench->tasks);
     pid_t broker = bench->house != NULL ? bench->house->broker : 0;
     int64_t before = memory_bytes(broker);
     int64_t start_us = clock_mono_us();
