@@ -22,6 +22,8 @@ enum plant {
     PLANT_IMPATIENT,             /* 3.1 what is taken back in vain is taken back again at once */
     PLANT_NEVER_SEALED,          /* 3.1 a large delivery that was void is sent along with others */
     PLANT_BYSTANDER_COUNTED,     /* 3.4, 3.6 every delivery of a dead child counts as crashed */
+    PLANT_FORK_UNKNOWN,          /* 3.3 a child is announced only when its fork was heard of */
+    PLANT_SIGNAL_AT_ONCE,        /* 3.4 a signal does not wait for earlier answers */
     PLANT_LATE_SIGNAL,           /* 3.6 a signal that comes late ends what runs by then */
     PLANT_DEATH_WINS,            /* 3.4 an answered attempt of a dead child ends at once */
     PLANT_NO_GAP,                /* 3.7 a stopped broker does not push out leases */

@@ -98,9 +98,9 @@ void herd_add(struct herd *herd, uint32_t place, pid_t pid, int err_fd) {
 }
 
 void herd_signal(struct herd *herd, uint32_t place, pid_t pid, int signal) {
-    if (place < herd->count && herd->children[place] != NULL && pid > 0 &&
-        herd->children[place]->pid == pid) {
-        kill(-pid, signal);
+    const struct herd_child *child = place < herd->count ? herd->children[place] : NULL;
+    if (child != NULL && child->pid > 0 && (pid == 0 || child->pid == pid)) {
+        kill(-child->pid, signal);
     }
 }
 

@@ -33,7 +33,8 @@ void herd_init(struct herd *herd);
 void herd_abandon(struct herd *herd);
 
 void herd_add(struct herd *herd, uint32_t place, pid_t pid, int err_fd);
-/* To the whole process group, if `pid` still lives in that place. */
+/* To the whole process group, if `pid` still lives in that place; 0: whoever was forked there last.
+ */
 void herd_signal(struct herd *herd, uint32_t place, pid_t pid, int signal);
 void herd_kill_all(struct herd *herd);
 

@@ -126,20 +126,45 @@ void host_close_gate(struct host *host, struct place *place) {
     host_check_place(host, place);
 }
 
-/* Ends the attempt that runs in `place`, whose gate was closed just now. */
-void host_end_attempt(struct host *host, struct place *place, uint32_t cause, int signal,
-                      int64_t kill_at_us) {
+static bool place_runs_ending(const struct place *place) {
+    struct gate_attempt attempt;
+    return place_running(place, &attempt) && token_equal(attempt.token, place->ending_token);
+}
+
+/* The gate was closed just now. */
+static void host_send_signal(struct host *host, struct place *place, int64_t now_us) {
+    place->signal_at_us = INT64_MAX;
+    if (place->kill_after_us < place->kill_at_us - now_us) {
+        place->kill_at_us = now_us + place->kill_after_us;
+    }
+    host_signal(host, place, place->signal);
+}
+
+static bool host_signal_waits(const struct place *place, int64_t now_us) {
+    return place->signal != SIGKILL && now_us < place->signal_by_us && place_has_answers(place) &&
+           !PLANTED(PLANT_SIGNAL_AT_ONCE);
+}
+
+void host_end_attempt(struct host *host, struct place *place, struct host_ending ending,
+                      int64_t now_us) {
     struct gate_attempt attempt;
     if (!place_running(place, &attempt)) {
         return;
     }
     place->ending = true;
     place->ending_token = attempt.token;
-    place->ending_cause = cause;
-    place->kill_at_us = kill_at_us < place->kill_at_us ? kill_at_us : place->kill_at_us;
+    place->ending_cause = ending.cause;
     gate_cancel(place->gate, attempt.number);
-    if (signal != 0) {
-        host_signal(host, place, signal);
+    if (ending.signal == 0) {
+        return;
+    }
+    place->signal = ending.signal;
+    place->signal_by_us = now_us + HOST_ANSWERS_US;
+    place->kill_after_us = ending.kill_after_us;
+    if (host_signal_waits(place, now_us)) {
+        place->signal_at_us = now_us + HOST_LOOK_US;
+    } else {
+        host_send_signal(host, place, now_us);
     }
 }
 
@@ -153,14 +178,18 @@ uint32_t host_count(const struct host *host, enum place_kind kind) {
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
 int64_t host_next_wake(const struct host *host) {
-    int64_t wake = peer_next_wake(&host->peer);
-    wake = host->repeat_at_us < wake ? host->repeat_at_us : wake;
+    int64_t wake_us = earlier(peer_next_wake(&host->peer), host->repeat_at_us);
     for (uint32_t i = 0; i < host->config.processes; i++) {
-        int64_t kill = host->places[i].kill_at_us;
-        wake = kill > 0 && kill < wake ? kill : wake;
+        const struct place *place = &host->places[i];
+        wake_us = earlier(wake_us, place->signal_at_us);
+        wake_us = place->kill_at_us > 0 ? earlier(wake_us, place->kill_at_us) : wake_us;
     }
-    return wake;
+    return wake_us;
 }
 
 static void host_tick_repeat(struct host *host, int64_t now_us) {
@@ -173,19 +202,40 @@ static void host_tick_repeat(struct host *host, int64_t now_us) {
     }
 }
 
+static void host_tick_signal(struct host *host, struct place *place, int64_t now_us) {
+    if (now_us < place->signal_at_us) {
+        return;
+    }
+    if (place_runs_ending(place) && host_signal_waits(place, now_us)) {
+        place->signal_at_us = now_us + HOST_LOOK_US;
+        return;
+    }
+    place->signal_at_us = INT64_MAX;
+    host_close_gate(host, place);
+    if (place_runs_ending(place)) {
+        host_send_signal(host, place, now_us);
+    }
+}
+
+static void host_tick_kill(struct host *host, struct place *place, int64_t now_us) {
+    if (place->kill_at_us == 0 || now_us < place->kill_at_us) {
+        return;
+    }
+    place->kill_at_us = INT64_MAX;
+    host_close_gate(host, place);
+    if (place_runs_ending(place)) {
+        host_signal(host, place, SIGKILL);
+    }
+}
+
 void host_tick(struct host *host, int64_t now_us) {
     peer_tick(&host->peer, now_us);
     host_tick_repeat(host, now_us);
     for (uint32_t i = 0; i < host->config.processes; i++) {
         struct place *place = &host->places[i];
-        struct gate_attempt attempt;
-        if (place->kind != PLACE_ALIVE || place->kill_at_us == 0 || now_us < place->kill_at_us) {
-            continue;
-        }
-        place->kill_at_us = INT64_MAX;
-        host_close_gate(host, place);
-        if (place_running(place, &attempt) && token_equal(attempt.token, place->ending_token)) {
-            host_signal(host, place, SIGKILL);
+        if (place->kind == PLACE_ALIVE) {
+            host_tick_signal(host, place, now_us);
+            host_tick_kill(host, place, now_us);
         }
     }
 }
@@ -212,10 +262,16 @@ bool host_place_free(const struct host *host, uint32_t place) {
     return host->places[place].kind == PLACE_EMPTY;
 }
 
-void host_child_started(struct host *host, uint32_t place, struct gate_page *gate, int64_t pid,
-                        int64_t now_us) {
-    (void)now_us;
-    place_occupy(&host->places[place], gate, pid);
+void host_child_started(struct host *host, uint32_t place, struct gate_page *gate) {
+    place_occupy(&host->places[place], gate);
+}
+
+void host_child_forked(struct host *host, uint32_t place, int64_t pid) {
+    host->places[place].pid = pid;
+}
+
+void host_child_unborn(struct host *host, uint32_t place) {
+    place_clear(&host->places[place]);
 }
 
 void host_child_died(struct host *host, uint32_t index, const struct host_death *death,
@@ -253,7 +309,9 @@ void host_drain_force(struct host *host, int64_t now_us) {
         struct place *place = &host->places[i];
         if (place->kind == PLACE_ALIVE) {
             host_close_gate(host, place);
-            host_end_attempt(host, place, WIRE_CAUSE_DRAINED, SIGTERM, now_us + HOST_KILL_AFTER_US);
+            host_end_attempt(host, place,
+                             (struct host_ending){WIRE_CAUSE_DRAINED, SIGTERM, HOST_KILL_AFTER_US},
+                             now_us);
         }
     }
 }

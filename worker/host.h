@@ -4,15 +4,21 @@
  * Pure: told the time; what is to be done outside comes out as actions. One thread at a time.
  *
  *     place:  EMPTY ──host_child_started──> ALIVE ──host_child_died──> DEAD (report repeated)
- *               ^                                                        │ DEATH_ACK
+ *               ^                             │                          │ DEATH_ACK
+ *               ├──────host_child_unborn <────┘                          │
  *               └────────────── HOST_PLACE_FREE action <─────────────────┘
+ *
+ * A child is started here before it is forked: it may connect, be given a task and begin it before
+ * its supervisor hears that there was a fork, and every hello must announce it.
  *
  * Before every hello each living gate is closed, so that what the hello announces is all that can
  * still be running. A dead child's gate is closed, too: its report and its successor's hello never
  * carry the same generation. The page of a place stays borrowed until its HOST_PLACE_FREE action.
  *
  * A signal is for one attempt. Its gate is closed first; only if the page then says that this very
- * attempt runs is the child signalled, so a signal that comes late meets no other task.
+ * attempt runs is the child signalled, so a signal that comes late meets no other task. What its
+ * process answered before may still be on its way, and would be lost with it, and run again: the
+ * signal waits, for two seconds at most, until the broker has acknowledged that.
  *
  * After host_drain(): gates closed, DRAIN said, nothing new; when no place holds a started attempt
  * that is not acknowledged, GOODBYE is the last output and HOST_DRAINED the last action. */
@@ -56,8 +62,10 @@ struct gate_state host_place_state(const struct host *host, uint32_t place);
 /* True: no child and no unacknowledged report; a child may be started there. */
 bool host_place_free(const struct host *host, uint32_t place);
 
-void host_child_started(struct host *host, uint32_t place, struct gate_page *gate, int64_t pid,
-                        int64_t now_us);
+/* Before the fork; its pid, once that is known; or that there was no fork. */
+void host_child_started(struct host *host, uint32_t place, struct gate_page *gate);
+void host_child_forked(struct host *host, uint32_t place, int64_t pid);
+void host_child_unborn(struct host *host, uint32_t place);
 
 struct host_death {
     uint32_t cause; /* enum wire_cause as the kernel tells it; who was signalled is known here */
@@ -81,7 +89,7 @@ uint32_t host_running(const struct host *host);
 
 enum host_action_kind {
     HOST_WAKE_CHILD,   /* write to its eventfd: its gate was closed */
-    HOST_SIGNAL_CHILD, /* kill(−pid, signal): the whole process group */
+    HOST_SIGNAL_CHILD, /* kill(−pid, signal): the whole process group; pid 0: not known yet */
     HOST_PLACE_FREE,   /* the page may go; the place may be used again */
     HOST_LEAVE,        /* the broker sends it away: host_drain(), and force it after `grace_ms` */
     HOST_DRAINED,      /* GOODBYE was output; the process may end */

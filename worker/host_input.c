@@ -47,11 +47,14 @@ static void host_input_lease_lost(struct host *host, const struct wire_message *
     host_close_gate(host, place);
     struct gate_attempt attempt;
     if (place_running(place, &attempt) && host_names_token(tokens.runs, attempt.token)) {
-        host_end_attempt(host, place, WIRE_CAUSE_TERMINATED, SIGTERM, now_us + HOST_KILL_AFTER_US);
+        host_end_attempt(host, place,
+                         (struct host_ending){WIRE_CAUSE_TERMINATED, SIGTERM, HOST_KILL_AFTER_US},
+                         now_us);
     }
 }
 
-static void host_input_signal(struct host *host, const struct wire_message *message) {
+static void host_input_signal(struct host *host, const struct wire_message *message,
+                              int64_t now_us) {
     struct wire_signal order;
     if (wire_get_signal(message, &order) != WHERRY_OK || order.signal > 64) {
         return;
@@ -63,7 +66,9 @@ static void host_input_signal(struct host *host, const struct wire_message *mess
     host_close_gate(host, place);
     struct gate_attempt attempt;
     if (place_running(place, &attempt) && token_equal(attempt.token, order.token)) {
-        host_end_attempt(host, place, WIRE_CAUSE_TERMINATED, (int)order.signal, INT64_MAX);
+        host_end_attempt(host, place,
+                         (struct host_ending){WIRE_CAUSE_TERMINATED, (int)order.signal, INT64_MAX},
+                         now_us);
     }
 }
 
@@ -97,7 +102,7 @@ void host_input(struct host *host, const struct wire_message *message, int64_t n
     } else if (type == WIRE_LEASE_LOST) {
         host_input_lease_lost(host, message, now_us);
     } else if (type == WIRE_SIGNAL) {
-        host_input_signal(host, message);
+        host_input_signal(host, message, now_us);
     } else if (type == WIRE_DEATH_ACK) {
         host_input_death_ack(host, message);
     } else if (type == WIRE_LEAVE) {

@@ -8,7 +8,12 @@
 #include "worker/peer.h"
 #include "worker/place.h"
 
-enum { HOST_KILL_AFTER_US = 2000000, HOST_REPEAT_US = 6000000 };
+enum {
+    HOST_ANSWERS_US = 2000000, /* a signal waits so long for what was answered before */
+    HOST_LOOK_US = 5000,       /* nobody tells when that has been acknowledged */
+    HOST_KILL_AFTER_US = 2000000,
+    HOST_REPEAT_US = 6000000,
+};
 
 struct host {
     struct host_config config;
@@ -38,9 +43,14 @@ void host_signal(struct host *host, struct place *place, int signal);
 void host_check_place(struct host *host, struct place *place);
 /* Closes the gate, wakes the child; the report is due. */
 void host_close_gate(struct host *host, struct place *place);
-/* Ends the attempt that runs in `place`, whose gate was closed just now. signal: 0: only the mark.
- */
-void host_end_attempt(struct host *host, struct place *place, uint32_t cause, int signal,
-                      int64_t kill_at_us);
+/* Ends the attempt that runs in `place`, whose gate was closed just now. signal: 0: only the mark;
+ * SIGKILL goes at once. kill_after_us: SIGKILL so long after it; INT64_MAX: never. */
+struct host_ending {
+    uint32_t cause;
+    int signal;
+    int64_t kill_after_us;
+};
+void host_end_attempt(struct host *host, struct place *place, struct host_ending ending,
+                      int64_t now_us);
 
 #endif

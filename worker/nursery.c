@@ -87,6 +87,15 @@ static void nursery_postpone(struct nursery_place *place, int64_t now_us) {
     place->fill_at_us = now_us + (wait_us < NURSERY_WAIT_MAX_US ? wait_us : NURSERY_WAIT_MAX_US);
 }
 
+static void nursery_unborn(struct nursery *nursery, uint32_t at, int cause, int64_t now_us) {
+    struct nursery_place *place = &nursery->places[at];
+    log_event(LOG_WARN, "no process could be forked", log_text("cause", strerror(cause)));
+    host_child_unborn(nursery->host, at);
+    nursery_release(place);
+    place->kind = NURSERY_EMPTY;
+    nursery_postpone(place, now_us);
+}
+
 static void nursery_ask(struct nursery *nursery, uint32_t at, int64_t now_us) {
     static struct post letter;
     struct nursery_place *place = &nursery->places[at];
@@ -98,16 +107,19 @@ static void nursery_ask(struct nursery *nursery, uint32_t at, int64_t now_us) {
     letter.host_session = nursery->host_session;
     entropy_fill(letter.secret, sizeof letter.secret);
     int fds[POST_FDS] = {fd, place->event_fd};
-    if (fd < 0 || !post_send(nursery->post, &letter, fds)) {
-        log_event(LOG_WARN, "no process could be asked for", log_text("cause", strerror(errno)));
+    if (fd < 0) {
+        log_event(LOG_WARN, "no page for a process", log_text("cause", strerror(errno)));
         nursery_release(place);
         nursery_postpone(place, now_us);
-    } else {
-        place->kind = NURSERY_ASKED;
+        return;
     }
-    if (fd >= 0) {
-        close(fd);
+    place->kind = NURSERY_ASKED;
+    place->pid = 0;
+    host_child_started(nursery->host, at, place->gate); /* before it can exist */
+    if (!post_send(nursery->post, &letter, fds)) {
+        nursery_unborn(nursery, at, errno, now_us);
     }
+    close(fd);
 }
 
 void nursery_fill(struct nursery *nursery, int64_t now_us) {
@@ -152,17 +164,13 @@ void nursery_forked(struct nursery *nursery, const struct post *letter, int64_t 
         return;
     }
     if (letter->pid <= 0) {
-        log_event(LOG_WARN, "no process could be forked",
-                  log_text("cause", strerror((int)-letter->pid)));
-        nursery_release(place);
-        place->kind = NURSERY_EMPTY;
-        nursery_postpone(place, now_us);
+        nursery_unborn(nursery, letter->place, (int)-letter->pid, now_us);
         return;
     }
     place->kind = NURSERY_ALIVE;
     place->pid = letter->pid;
     place->started_at_us = now_us;
-    host_child_started(nursery->host, letter->place, place->gate, place->pid, now_us);
+    host_child_forked(nursery->host, letter->place, place->pid);
     log_event(LOG_DEBUG, "process started", log_number("place", letter->place),
               log_number("pid", place->pid));
 }
@@ -221,8 +229,14 @@ void nursery_free(struct nursery *nursery, uint32_t at, int64_t now_us) {
     }
 }
 
-void nursery_wake(struct nursery *nursery, uint32_t at) {
+/* There may be a process: it was asked for, and has not died. */
+static struct nursery_place *nursery_living(struct nursery *nursery, uint32_t at) {
     struct nursery_place *place = nursery_find(nursery, at, NURSERY_ALIVE);
+    return place != NULL ? place : nursery_find(nursery, at, NURSERY_ASKED);
+}
+
+void nursery_wake(struct nursery *nursery, uint32_t at) {
+    struct nursery_place *place = nursery_living(nursery, at);
     uint64_t one = 1;
     if (place != NULL) {
         ssize_t size = write(place->event_fd, &one, sizeof one);
@@ -232,7 +246,7 @@ void nursery_wake(struct nursery *nursery, uint32_t at) {
 
 void nursery_signal(struct nursery *nursery, uint32_t at, int64_t pid, int signal) {
     static struct post letter;
-    struct nursery_place *place = nursery_find(nursery, at, NURSERY_ALIVE);
+    struct nursery_place *place = nursery_living(nursery, at);
     if (place == NULL || place->pid != pid) {
         return;
     }

@@ -14,7 +14,8 @@
 enum { PLACE_LEAP = 1 << 20 }; /* beyond what a child can have raised unseen */
 
 void place_init(struct place *place) {
-    *place = (struct place){.kind = PLACE_EMPTY, .kill_at_us = INT64_MAX};
+    *place =
+        (struct place){.kind = PLACE_EMPTY, .signal_at_us = INT64_MAX, .kill_at_us = INT64_MAX};
 }
 
 void place_fini(struct place *place) {
@@ -25,14 +26,15 @@ void place_fini(struct place *place) {
     place->attempt_count = 0;
 }
 
-void place_occupy(struct place *place, struct gate_page *gate, int64_t pid) {
+void place_occupy(struct place *place, struct gate_page *gate) {
     CHECK(place->kind == PLACE_EMPTY);
     place->kind = PLACE_ALIVE;
     place->gate = gate;
-    place->pid = pid;
+    place->pid = 0;
     place->broken = false;
     place->report_due = false;
     place->ending = false;
+    place->signal_at_us = INT64_MAX;
     place->kill_at_us = INT64_MAX;
 }
 
@@ -68,6 +70,10 @@ struct gate_state place_close(struct place *place) {
 
 uint32_t place_attempts(const struct place *place, struct gate_attempt *out, uint32_t capacity) {
     return place->broken ? 0 : gate_attempts(place->gate, out, capacity);
+}
+
+bool place_has_answers(const struct place *place) {
+    return gate_unacknowledged(place->gate) > 1; /* the one that runs is the last */
 }
 
 bool place_running(const struct place *place, struct gate_attempt *out) {
@@ -106,6 +112,7 @@ void place_bury(struct place *place, const struct host_death *death, uint64_t se
     place->sequence = sequence;
     place->death_due = true;
     place->report_due = false;
+    place->signal_at_us = INT64_MAX;
     place->kill_at_us = INT64_MAX;
 }
 

@@ -5,6 +5,7 @@
 #include "tests/sim/host.h"
 
 #include "common/check.h"
+#include "common/plant.h"
 #include "tests/sim/sim.h"
 
 #include <signal.h>
@@ -30,6 +31,7 @@ void sim_host_init(struct sim_host *host, struct sim *sim, uint32_t index) {
         child->host = host;
         child->place = place;
         child->timer.at_us = INT64_MAX;
+        child->forked_at_us = INT64_MAX;
         snprintf(name, sizeof name, "h%u.%u", index, place);
         child->node = net_node_add(sim->net, name, host->machine, child);
     }
@@ -45,6 +47,7 @@ static void host_drop_child(struct sim_child *child) {
     child->death_waits = false;
     child->woken = false;
     child->signal = 0;
+    child->forked_at_us = INT64_MAX;
     child->life++;
 }
 
@@ -66,6 +69,24 @@ static void host_connect_child(void *subject, uint64_t life) {
         net_open(sim->net, child->node);
         child_opened(child->logic, sim->world.now_us);
         sim_child_wake(child);
+    }
+}
+
+static void host_letter(void *subject, uint64_t life) {
+    struct sim_host *host = subject;
+    if (host->life == life && host->logic != NULL) {
+        sim_host_wake(host);
+    }
+}
+
+/* The fork server's letters are read in order. */
+static void host_see_fork(struct sim_host *host, struct sim_child *child) {
+    if (child->forked_at_us <= host->sim->world.now_us || child->death_waits) {
+        if (PLANTED(PLANT_FORK_UNKNOWN) && child->forked_at_us != INT64_MAX) {
+            host_child_started(host->logic, child->place, child->gate);
+        }
+        child->forked_at_us = INT64_MAX;
+        host_child_forked(host->logic, child->place, child->pid);
     }
 }
 
@@ -91,8 +112,14 @@ static void host_spawn(void *subject, uint64_t place) {
         .gate = child->gate,
         .window = sim->config.child_window,
     };
+    if (!PLANTED(PLANT_FORK_UNKNOWN)) {
+        host_child_started(host->logic, (uint32_t)place, child->gate);
+    }
     child->logic = child_create(&config);
-    host_child_started(host->logic, (uint32_t)place, child->gate, child->pid, sim->world.now_us);
+    int64_t heard_us = sim_rng_skewed(&host->rng, 10, 20000);
+    heard_us = host->fork_heard_us != 0 ? host->fork_heard_us : heard_us;
+    child->forked_at_us = sim->world.now_us + heard_us;
+    world_at(&sim->world, child->forked_at_us, host_letter, host, host->life);
     world_at(&sim->world, sim->world.now_us + sim_rng_skewed(&host->rng, 0, 20000),
              host_connect_child, child, child->life);
     sim_host_wake(host);
@@ -162,7 +189,7 @@ static void host_act(struct sim_host *host, const struct host_action *action) {
         world_at(world, soon_us, host_wake_child, child, child->life);
         break;
     case HOST_SIGNAL_CHILD:
-        if (child->logic != NULL && child->pid == action->pid) {
+        if (child->logic != NULL && (action->pid == 0 || child->pid == action->pid)) {
             world_note(world, "h%u signals place %u: %d", host->index, action->place,
                        action->signal);
             world_at(world, soon_us, host_kill_child, child,
@@ -221,9 +248,10 @@ static void host_flush(struct sim_host *host) {
     }
 }
 
-static void host_see_deaths(struct sim_host *host) {
+static void host_see_letters(struct sim_host *host) {
     for (uint32_t place = 0; place < host->sim->config.processes; place++) {
         struct sim_child *child = &host->children[place];
+        host_see_fork(host, child);
         if (child->death_waits) {
             child->death_waits = false;
             host_child_died(host->logic, place, &child->death, host->sim->world.now_us);
@@ -236,7 +264,7 @@ void sim_host_wake(struct sim_host *host) {
     if (host->logic == NULL || host->stopped) {
         return;
     }
-    host_see_deaths(host);
+    host_see_letters(host);
     host_tick(host->logic, world->now_us);
     host_flush(host);
     struct host_action action;

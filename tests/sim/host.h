@@ -31,6 +31,7 @@ struct sim_child {
     struct gate_page *gate; /* NULL: the place is empty */
     struct child *logic;    /* NULL: no living process */
     int64_t pid;
+    int64_t forked_at_us; /* the supervisor hears of the fork; INT64_MAX: it has */
     uint64_t life;
     bool stopped;
     bool connected; /* a socket is open */
@@ -58,6 +59,7 @@ struct sim_host {
     bool stopped;
     bool connected;
     bool draining;
+    int64_t fork_heard_us; /* so long after each fork; 0: by chance */
     struct rng rng;
     struct world_timer timer;
     struct sim_child children[SIM_PLACES_MAX];

@@ -111,6 +111,51 @@ void third_crash_fails_the_task_with_its_cause(struct sim *s) {
     EXPECT(s, neighbour->outcome == WHERRY_OK);
 }
 
+/* It runs already, and the letter that says so is still under way to its supervisor. */
+static struct sim_task *run_in_an_unheard_child(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    s->hosts[0].fork_heard_us = 10000000;
+    host_up(s, 0);
+    struct sim_task *task = submit(c, 4000000);
+    UNTIL(s, task->runs == 1);
+    return task;
+}
+
+void child_that_was_just_forked_is_announced(struct sim *s) {
+    struct sim_task *task = run_in_an_unheard_child(s);
+    net_cut(s->net, s->hosts[0].node); /* the host says hello again */
+    UNTIL(s, task->finished);
+    EXPECT(s, task->outcome == WHERRY_OK && task->deliveries == 1);
+    EXPECT(s, counts(s).retries_lease == 0);
+}
+
+void cancel_reaches_a_child_that_was_just_forked(struct sim *s) {
+    struct sim_task *task = run_in_an_unheard_child(s);
+    int64_t asked_us = s->world.now_us;
+    sim_client_cancel(&s->clients[0], task);
+    UNTIL(s, task->finished);
+    EXPECT(s, task->outcome == WHERRY_E_CANCELLED && s->world.now_us - asked_us < 1000000);
+}
+
+/* The answer is large, or the machine busy: it has not left its process when the next task there is
+ * cancelled. What has left would arrive; here it is lost with the connection, as the rest is. */
+void cancel_waits_for_what_was_answered_before(struct sim *s) {
+    struct sim_client *c = client_up(s, 0);
+    struct sim_child *child = &host_up(s, 0)->children[0];
+    struct sim_task *measured = submit(c, 0); /* so that two are given at once */
+    UNTIL(s, measured->finished);
+    struct sim_task *answered = submit(c, 1000);
+    struct sim_task *cancelled = submit(c, 60000000);
+    net_hold(s->net, child->node, NET_UP, WIRE_RESULTS);
+    UNTIL(s, net_holding(s->net, child->node, NET_UP) && cancelled->runs == 1);
+    sim_client_cancel(c, cancelled);
+    NEVER(s, 1000, child->logic == NULL || !child->running);
+    net_release(s->net, child->node, NET_UP);
+    UNTIL(s, answered->finished && cancelled->finished);
+    EXPECT(s, answered->outcome == WHERRY_OK && answered->runs == 1);
+    EXPECT(s, cancelled->outcome == WHERRY_E_CANCELLED);
+}
+
 /* It goes through two processes, and what it was for may have ended meanwhile. */
 void signal_that_comes_late_meets_no_other_task(struct sim *s) {
     struct sim_client *c = client_up(s, 0);

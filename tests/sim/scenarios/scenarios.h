@@ -76,6 +76,9 @@
     X(third_crash_fails_the_task_with_its_cause, DURABLE, 1, 1, 2, NULL) \
     X(tenth_lost_lease_ends_the_task, DURABLE, 0, 0, 0, NULL) \
     X(page_that_cannot_be_trusted_ends_its_attempts_as_lost, DURABLE, 1, 1, 1, NULL) \
+    X(child_that_was_just_forked_is_announced, DURABLE, 1, 1, 1, NULL) \
+    X(cancel_reaches_a_child_that_was_just_forked, DURABLE, 1, 1, 1, NULL) \
+    X(cancel_waits_for_what_was_answered_before, DURABLE, 1, 1, 1, NULL) \
     X(signal_that_comes_late_meets_no_other_task, DURABLE, 1, 1, 1, NULL) \
     X(hung_function_keeps_its_lease, DURABLE, 1, 2, 1, NULL) \
     X(vanished_host_loses_its_leases_after_three_beats, DURABLE, 1, 2, 1, NULL) \

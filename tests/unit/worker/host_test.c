@@ -23,8 +23,8 @@ struct fixture {
 
 static void child_start_at(struct fixture *fixture, uint32_t place) {
     gate_init(fixture->gates[place], host_place_state(fixture->host, place));
-    host_child_started(fixture->host, place, fixture->gates[place], 500 + place,
-                       fixture->broker.now_us);
+    host_child_started(fixture->host, place, fixture->gates[place]);
+    host_child_forked(fixture->host, place, 500 + place);
 }
 
 static struct fixture *fixture_new(void) {
@@ -337,8 +337,7 @@ static void an_order_to_leave_is_passed_on_with_its_time(void **state) {
     struct fixture *fixture = fixture_greeted();
     struct host_action action;
     for (int64_t grace_ms = -1; grace_ms <= 1; grace_ms++) { /* said again, too */
-        wire_put_leave(&fixture->broker.out,
-                       &(struct wire_leave){fixture->broker.epoch, grace_ms});
+        wire_put_leave(&fixture->broker.out, &(struct wire_leave){fixture->broker.epoch, grace_ms});
         speaker_say(&fixture->broker);
         assert_true(host_action(fixture->host, &action));
         assert_int_equal(action.kind, HOST_LEAVE);
