@@ -4,7 +4,8 @@
 #
 #     scripts/chaos.sh                         60 kills of each role
 #     scripts/chaos.sh --rounds 1000 broker    1,000 kills of the broker
-#     scripts/chaos.sh --seed 7 all            with that seed; roles: broker house child client all
+#                                              (broker house child client all silent)
+#     scripts/chaos.sh --seed 7 all            with that seed
 #
 # Ends with 1 if anything was wrong; a run that failed keeps its journal and logs (the folder is
 # named). CHAOS_BUILD=release takes that build folder instead of the sanitizers'.
@@ -26,7 +27,7 @@ while [ "$#" -gt 0 ]; do
         if [ "$1" = --rounds ]; then rounds=$2; else export CHAOS_SEED=$2; fi
         shift 2
         ;;
-    broker | house | child | client | all)
+    broker | house | child | client | all | silent)
         roles+=("$1")
         shift
         ;;

@@ -21,9 +21,10 @@ struct run {
     char token[NAME_SIZE];
     char pid[NAME_SIZE];
     char house[NAME_SIZE];
-    uint64_t begun;   /* line numbers; 0: not */
+    uint64_t begun; /* line numbers; 0: not */
     uint64_t ended;
     int64_t ended_ms;
+    bool silent; /* given up, because its host had fallen silent: it may be running still */
 };
 
 struct task {
@@ -36,7 +37,7 @@ struct task {
     uint64_t told; /* its first outcome */
     int err;
     char value[NAME_SIZE];
-    bool cancel_asked;
+    uint64_t cancel_asked;
     uint64_t cancelled_waiting;
     struct run *runs;
 };
@@ -93,9 +94,8 @@ void checker_destroy(struct checker **checker_at) {
     *checker_at = NULL;
 }
 
-__attribute__((format(printf, 3, 4))) static void wrong(struct checker *checker,
-                                                        const struct task *task,
-                                                        const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static void
+wrong(struct checker *checker, const struct task *task, const char *format, ...) {
     if (checker->wrong_count < CHECKER_WRONG_MAX) {
         char *text = checker->wrong[checker->wrong_count];
         int size = snprintf(text, CHECKER_TEXT_SIZE, "%s: ", task->id);
@@ -169,8 +169,8 @@ static void read_result(struct checker *checker, const char *id, int err, const 
     struct task *task = task_find(checker, id);
     if (task->told != 0) {
         if (task->err != err || strcmp(task->value, value) != 0) {
-            wrong(checker, task, "changed: outcome %d %s, before that %d %s", err, value,
-                  task->err, task->value);
+            wrong(checker, task, "changed: outcome %d %s, before that %d %s", err, value, task->err,
+                  task->value);
         }
         return;
     }
@@ -196,7 +196,8 @@ bool checker_read(struct checker *checker, const char *line) {
     char word[5][NAME_SIZE];
     long long ms = 0;
     int words = sscanf(line, "%lld %47s %47s %47s %47s %47s", &ms, word[0], word[1], word[2],
-                       word[3], word[4]) - 1;
+                       word[3], word[4]) -
+                1;
     checker->lines++;
     if (words == 4 && strcmp(word[0], "submit") == 0) {
         struct task *task = task_find(checker, word[1]);
@@ -208,14 +209,18 @@ bool checker_read(struct checker *checker, const char *line) {
     } else if (words == 4 && strcmp(word[0], "result") == 0) {
         read_result(checker, word[1], (int)strtol(word[2], NULL, 10), word[3]);
     } else if (words == 2 && strcmp(word[0], "cancel") == 0) {
-        task_find(checker, word[1])->cancel_asked = true;
+        task_find(checker, word[1])->cancel_asked = checker->lines;
     } else if (words == 3 && strcmp(word[0], "cancelled") == 0) {
-        task_find(checker, word[1])->cancelled_waiting =
-            word[2][0] == '1' ? checker->lines : 0;
+        task_find(checker, word[1])->cancelled_waiting = word[2][0] == '1' ? checker->lines : 0;
     } else if (words == 5 && strcmp(word[0], "begin") == 0) {
         read_begin(checker, word[1], word[2], word[3], word[4]);
     } else if (words == 3 && strcmp(word[0], "end") == 0) {
         read_end(checker, word[1], word[2], ms);
+    } else if (words == 3 && strcmp(word[0], "silent") == 0) {
+        run_find(task_find(checker, word[1]), word[2])->silent = true;
+        checker->sums.given_up++;
+    } else if (words == 2 && strcmp(word[0], "stopped") == 0) {
+        checker->sums.stops++;
     } else if (words == 3 && strcmp(word[0], "killed") == 0) {
         read_kill(checker, word[1], word[2], ms);
     } else {
@@ -266,23 +271,71 @@ static const struct kill *run_killer(const struct checker *checker, const struct
 }
 
 /* A run that ended long before the kill had been answered by then. */
-static bool run_is_excused(const struct checker *checker, const struct run *run, uint64_t before) {
+static bool run_was_killed(const struct checker *checker, const struct run *run, uint64_t before) {
     const struct kill *kill = run_killer(checker, run, before);
     return kill != NULL && (run->ended == 0 || run->ended_ms + RUN_STALE_MS > kill->ms);
+}
+
+/* The last run that began in the same process; so far as this run did not outlive it. */
+static const struct run *process_last_run(const struct checker *checker, const struct run *run,
+                                          const struct task **task) {
+    const struct run *last = run;
+    for (size_t i = 0; i < checker->task_count; i++) {
+        for (const struct run *at = checker->tasks[i]->runs; at != NULL; at = at->next) {
+            if (at->begun > last->begun && strcmp(at->pid, run->pid) == 0 &&
+                strcmp(at->house, run->house) == 0) {
+                last = at;
+                *task = checker->tasks[i];
+            }
+        }
+    }
+    return last;
+}
+
+/* Its answer had not left its process when the next task there was cancelled, and took the process
+ * along: that one was the last there, and its cancel had been asked for. */
+static bool run_was_cancelled_beside(const struct checker *checker, const struct run *run,
+                                     uint64_t before) {
+    const struct task *beside = NULL;
+    const struct run *last = process_last_run(checker, run, &beside);
+    return run->ended != 0 && last != run && last->begun < before && beside->cancel_asked != 0 &&
+           beside->cancel_asked < before;
+}
+
+static bool run_is_excused(struct checker *checker, const struct run *run, uint64_t before) {
+    if (run_was_killed(checker, run, before)) {
+        checker->sums.again_killed++;
+    } else if (run->silent) {
+        checker->sums.again_silent++;
+    } else if (run_was_cancelled_beside(checker, run, before)) {
+        checker->sums.again_cancelled++;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* The next run that counts: what was given up may begin at any time, its result is void. */
+static const struct run *run_next(const struct run *run) {
+    do {
+        run = run->next;
+    } while (run != NULL && run->silent);
+    return run;
 }
 
 static void judge_runs(struct checker *checker, const struct task *task) {
     uint64_t count = 0;
     for (const struct run *run = task->runs; run != NULL; run = run->next) {
-        count++;
-        if (run->begun == 0) {
+        count += run->begun != 0;
+        if (run->begun == 0 && run->ended != 0) {
             wrong(checker, task, "invented: run %s ended without having begun", run->token);
         }
-        if (run->next != NULL && !run_is_excused(checker, run, run->next->begun)) {
+        const struct run *next = run_next(run);
+        if (next != NULL && !run_is_excused(checker, run, next->begun)) {
             wrong(checker, task, "twice: run %s in %s (pid %s) was not killed, and %s began",
-                  run->token, run->house, run->pid, run->next->token);
+                  run->token, run->house, run->pid, next->token);
         }
-        if (task->told != 0 && run->begun > task->told) {
+        if (task->told != 0 && run->begun > task->told && !run->silent) {
             wrong(checker, task, "after: run %s began after the outcome %d was told", run->token,
                   task->err);
         }
@@ -293,7 +346,6 @@ static void judge_runs(struct checker *checker, const struct task *task) {
     if (count > 1 && task->mode == 'o') {
         wrong(checker, task, "once: it ran %" PRIu64 " times", count);
     }
-    checker->sums.run_twice += count > 1;
 }
 
 static const struct run *run_ended(const struct task *task, const char *token) {
@@ -335,9 +387,11 @@ static void judge_worker_lost(struct checker *checker, const struct task *task) 
 /* A task that may run once only and was perhaps handed out when somebody died: nobody can say
  * whether it began. If it did, in a process that lives, its result must have come. */
 static void judge_lost(struct checker *checker, const struct task *task) {
-    if (task->mode != 'o' || checker->kill_count == 0) {
+    if (task->mode != 'o' ||
+        (checker->kill_count == 0 && checker->sums.stops == 0 && task->runs == NULL)) {
         wrong(checker, task, "unjust: LOST, and it may run again");
-    } else if (task->runs != NULL && run_killer(checker, task->runs, UINT64_MAX) == NULL) {
+    } else if (task->runs != NULL && run_killer(checker, task->runs, UINT64_MAX) == NULL &&
+               !task->runs->silent && !run_was_cancelled_beside(checker, task->runs, task->told)) {
         wrong(checker, task, "unjust: LOST, but run %s was not killed", task->runs->token);
     }
 }

@@ -8,7 +8,9 @@
  *   invented    a run of a task nobody submitted, or that was certainly refused; a result of a run
  *               that never ended, or of another task
  *   changed     two outcomes of one task that differ
- *   twice       a second run, although nobody killed the first: not its process, not its house
+ *   twice       a second run, although nobody ended the first: killed its process or its house,
+ *               stopped its house until the broker gave it up, or cancelled the task that its
+ *               process ran next, before its answer had left there
  *   once        a second run of a task that may run once only
  *   after       a run that begins after its task's outcome was told, or after it was acknowledged
  *               as cancelled while it waited
@@ -32,10 +34,14 @@ struct checker_sums {
     uint64_t accepted;
     uint64_t done;
     uint64_t other_outcomes;
-    uint64_t uncertain;   /* never acknowledged, outcome unknown */
+    uint64_t uncertain; /* never acknowledged, outcome unknown */
     uint64_t runs;
-    uint64_t run_twice;   /* tasks with more than one run, each excused by a kill */
+    uint64_t again_killed;    /* runs that were not the last: killed, … */
+    uint64_t again_silent;    /* … given up because their host was silent, … */
+    uint64_t again_cancelled; /* … or ended beside a cancelled one */
+    uint64_t given_up;        /* attempts, because their host was silent */
     uint64_t kills;
+    uint64_t stops;
 };
 
 struct checker;

@@ -75,12 +75,38 @@ static void a_second_run_needs_a_kill(void **state) {
            "result T 0 1.2");
 }
 
+/* What was given up may begin and end at any time. */
+static void a_second_run_may_follow_a_lost_lease(void **state) {
+    (void)state;
+    EXPECT(NULL, SUBMIT, "stopped h1", RUN("1.1"), "begin T 1.2 78 h2", "end T 1.2",
+           "result T 0 1.2", "silent T 1.1");
+    EXPECT(NULL, SUBMIT, "stopped h1", "begin T 1.2 78 h2", "end T 1.2", "result T 0 1.2",
+           RUN("1.1"), "silent T 1.1");
+    EXPECT("twice: run 1.1", SUBMIT, "stopped h1", RUN("1.1"), "begin T 1.2 78 h2", "end T 1.2",
+           "result T 0 1.2", "silent T 1.3");
+    EXPECT("once: it ran 2 times", "submit T o c1", "accepted T", "stopped h1", RUN("1.1"),
+           "begin T 1.2 78 h2", "end T 1.2", "result T 0 1.2", "silent T 1.1");
+}
+
+/* The process of both was ended; only the first had ended by itself. */
+static void a_second_run_may_follow_a_cancel_beside(void **state) {
+    (void)state;
+#define BESIDE "submit B k c1", "accepted B", "begin B 1.5 77 h1"
+#define TOLD "begin T 1.2 78 h1", "end T 1.2", "result T 0 1.2", "result B 15 -"
+    EXPECT(NULL, SUBMIT, RUN("1.1"), BESIDE, "cancel B", TOLD);
+    EXPECT("twice: run 1.1", SUBMIT, RUN("1.1"), BESIDE, TOLD, "cancel B");
+    EXPECT("twice: run 1.1", SUBMIT, "begin T 1.1 77 h1", BESIDE, "cancel B", TOLD);
+    EXPECT("twice: run 1.1", SUBMIT, RUN("1.1"), BESIDE, "cancel B", "submit C n c1",
+           "begin C 1.6 77 h1", "end C 1.6", "result C 0 1.6", TOLD);
+}
+
 static void a_run_that_was_over_long_before_the_kill_is_no_excuse(void **state) {
     (void)state;
     struct checker *checker = checker_create();
     static const char *const lines[] = {
-        "1000 submit T n c1", "1000 accepted T",      "1000 begin T 1.1 77 h1", "1001 end T 1.1",
-        "9000 killed child 77", "9100 begin T 1.2 78 h1", "9100 end T 1.2", "9200 result T 0 1.2",
+        "1000 submit T n c1", "1000 accepted T",      "1000 begin T 1.1 77 h1",
+        "1001 end T 1.1",     "9000 killed child 77", "9100 begin T 1.2 78 h1",
+        "9100 end T 1.2",     "9200 result T 0 1.2",
     };
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
         assert_true(checker_read(checker, lines[i]));
@@ -131,8 +157,8 @@ static void failures_need_a_cause(void **state) {
     EXPECT("unjust: CANCELLED", SUBMIT, "result T 15 -");
     EXPECT("unjust: outcome 10", "submit T k c1", "accepted T", "killed client c1",
            "result T 10 -"); /* UNKNOWN */
-    EXPECT(NULL, SUBMIT, "begin T 1.1 1 h1", "killed child 1", "begin T 1.2 2 h1",
-           "killed child 2", "begin T 1.3 3 h1", "killed child 3", "result T 16 -");
+    EXPECT(NULL, SUBMIT, "begin T 1.1 1 h1", "killed child 1", "begin T 1.2 2 h1", "killed child 2",
+           "begin T 1.3 3 h1", "killed child 3", "result T 16 -");
 }
 
 static void lines_that_are_none_are_refused(void **state) {
@@ -147,8 +173,9 @@ static void lines_that_are_none_are_refused(void **state) {
 
 static void kept_tasks_of_killed_clients_are_asked_for(void **state) {
     (void)state;
-    static const char *const lines[] = {"submit A k c1", "accepted A", "submit B n c1",
-                                        "accepted B",    "submit C o c1", "killed client c1", NULL};
+    static const char *const lines[] = {
+        "submit A k c1",    "accepted A", "submit B n c1", "accepted B", "submit C o c1",
+        "killed client c1", NULL};
     struct checker *checker = read_lines(lines);
     size_t at = 0;
     assert_string_equal(checker_unasked(checker, &at), "A");
@@ -162,6 +189,8 @@ int main(void) {
         cmocka_unit_test(a_task_without_an_outcome_is_lost),
         cmocka_unit_test(what_nobody_submitted_is_invented),
         cmocka_unit_test(a_second_run_needs_a_kill),
+        cmocka_unit_test(a_second_run_may_follow_a_lost_lease),
+        cmocka_unit_test(a_second_run_may_follow_a_cancel_beside),
         cmocka_unit_test(a_run_that_was_over_long_before_the_kill_is_no_excuse),
         cmocka_unit_test(what_may_run_once_only_does),
         cmocka_unit_test(nothing_begins_after_the_outcome_was_told),

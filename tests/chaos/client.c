@@ -94,17 +94,20 @@ static void call_submit(struct driver *driver, struct call *call) {
     options.keep = mode < 2;
     options.max_attempts = mode == 0 ? 1 : 0;
     driver->bytes[0] = (uint8_t)rng_next(&driver->rng);
-    wherry_err err = wherry_pool_apply_async(driver->pool, "chaos", &options, &call->async, "iy",
-                                             (int64_t)rng_below(&driver->rng, 6), driver->bytes,
-                                             size);
+    wherry_err err =
+        wherry_pool_apply_async(driver->pool, "chaos", &options, &call->async, "iy",
+                                (int64_t)rng_below(&driver->rng, 6), driver->bytes, size);
     if (err != WHERRY_OK) {
         die("submit");
     }
     snprintf(call->id, sizeof call->id, "%s", wherry_async_id(call->async));
     call->accepted = false;
     call->sum = sum_of(driver->bytes, size);
-    journal_say(driver->journal, "submit %s %c %s", call->id, mode == 0 ? 'o' : mode == 1 ? 'k'
-                : 'n', driver->name);
+    journal_say(driver->journal, "submit %s %c %s", call->id,
+                mode == 0   ? 'o'
+                : mode == 1 ? 'k'
+                            : 'n',
+                driver->name);
 }
 
 static void call_cancel(struct driver *driver, struct call *call) {

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const crew_role_names[CREW_ROLES] = {"broker", "house", "child", "client", "all"};
+const char *const crew_role_names[CREW_ROLES] = {"broker", "house", "child",
+                                                 "client", "all",   "silent"};
 
 /* ---- starting -------------------------------------------------------------------------------- */
 
@@ -26,11 +27,10 @@ static void house_start(struct crew *crew, size_t which) {
     snprintf(name, sizeof name, "CHAOS_HOUSE=%s", house->name);
     snprintf(journal, sizeof journal, "CHAOS_JOURNAL=%s", crew->journal_path);
     snprintf(processes, sizeof processes, "%d", CREW_PROCESSES);
-    const char *arguments[] = {"--broker", crew->broker->endpoint, "--processes", processes,
-                               getenv("CHAOS_PLUGIN"), NULL};
+    const char *arguments[] = {"--broker", crew->broker->endpoint, "--processes",
+                               processes,  getenv("CHAOS_PLUGIN"), NULL};
     const char *environment[] = {name, journal, NULL};
-    house->program =
-        program_start_with(crew->box, "wherry-worker", arguments, environment, NULL);
+    house->program = program_start_with(crew->box, "wherry-worker", arguments, environment, NULL);
 }
 
 static void client_start(struct crew *crew, size_t which) {
@@ -38,10 +38,9 @@ static void client_start(struct crew *crew, size_t which) {
     char seed[24];
     snprintf(client->name, sizeof client->name, "c%zu.%u", which + 1, ++client->lives);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)(rng_next(&crew->rng) >> 1));
-    const char *arguments[] = {"submit",     crew->broker->endpoint, crew->journal_path,
-                               client->name, seed,                   NULL};
-    client->program =
-        program_start_with(crew->box, getenv("CHAOS_CLIENT"), arguments, NULL, NULL);
+    const char *arguments[] = {
+        "submit", crew->broker->endpoint, crew->journal_path, client->name, seed, NULL};
+    client->program = program_start_with(crew->box, getenv("CHAOS_CLIENT"), arguments, NULL, NULL);
 }
 
 void crew_open(struct crew *crew, struct sandbox *box, uint64_t seed) {
@@ -88,9 +87,26 @@ static void broker_end(struct crew *crew) {
     kill(crew->broker->program->pid, SIGKILL);
 }
 
+/* What it says of attempts that it gave up because their host was silent. */
+static void broker_tell_silence(struct crew *crew) {
+    char id[32];
+    char token[48];
+    const char *at = program_stderr(crew->broker->program);
+    while ((at = strstr(at, "msg=\"lease lost\"")) != NULL) {
+        const char *end = at + strcspn(at, "\n");
+        const char *why = strstr(at, "why=\"its host fell silent\"");
+        if (why != NULL && why < end &&
+            sscanf(at, "msg=\"lease lost\" task=%31s token=%47s", id, token) == 2) {
+            journal_say(crew->journal, "silent %s %s", id, token);
+        }
+        at = end;
+    }
+}
+
 static void broker_again(struct crew *crew) {
     struct program *before = crew->broker->program;
     program_wait_exit(before);
+    broker_tell_silence(crew);
     broker_begin_restart(crew->broker);
     program_forget(before);
 }
@@ -134,6 +150,15 @@ static void all_end(struct crew *crew) {
     }
 }
 
+/* Its processes go on, and what they run, when the broker has given it up. */
+static void house_silent(struct crew *crew, struct crew_member *house) {
+    enum { SILENCE_MS = 8000 };
+    journal_say(crew->journal, "stopped %s", house->name);
+    kill(house->program->pid, SIGSTOP);
+    poll(NULL, 0, SILENCE_MS);
+    kill(house->program->pid, SIGCONT);
+}
+
 void crew_kill(struct crew *crew, enum crew_role role) {
     size_t which = rng_below(&crew->rng, CREW_HOUSES);
     switch (role) {
@@ -156,6 +181,9 @@ void crew_kill(struct crew *crew, enum crew_role role) {
         return;
     case CREW_ALL:
         all_end(crew);
+        return;
+    case CREW_SILENT:
+        house_silent(crew, &crew->houses[which]);
         return;
     case CREW_ROLES:
         return;
@@ -186,6 +214,7 @@ void crew_calm(struct crew *crew) {
         }
     }
     sandbox_wait(crew->box, "the broker to have nothing left to do", is_empty, crew);
+    broker_tell_silence(crew);
 }
 
 void crew_collect(struct crew *crew, const char *ids_path) {

@@ -11,7 +11,15 @@
 
 enum { CREW_HOUSES = 2, CREW_CLIENTS = 2, CREW_PROCESSES = 2 };
 
-enum crew_role { CREW_BROKER, CREW_HOUSE, CREW_CHILD, CREW_CLIENT, CREW_ALL, CREW_ROLES };
+enum crew_role {
+    CREW_BROKER,
+    CREW_HOUSE,
+    CREW_CHILD,
+    CREW_CLIENT,
+    CREW_ALL,
+    CREW_SILENT, /* a supervisor is stopped, longer than it may be silent, and goes on */
+    CREW_ROLES
+};
 
 struct crew_member {
     struct program *program; /* NULL: down */

@@ -26,8 +26,8 @@ void journal_say(int journal, const char *format, ...) {
     struct timespec now;
     va_list arguments;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    int size = snprintf(line, sizeof line, "%lld ",
-                        (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    int size =
+        snprintf(line, sizeof line, "%lld ", (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
     va_start(arguments, format);
     size += vsnprintf(line + size, sizeof line - (size_t)size - 1, format, arguments);
     va_end(arguments);
