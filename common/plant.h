@@ -26,6 +26,7 @@ enum plant {
     PLANT_SIGNAL_AT_ONCE,        /* 3.4 a signal does not wait for earlier answers */
     PLANT_LATE_SIGNAL,           /* 3.6 a signal that comes late ends what runs by then */
     PLANT_DEATH_WINS,            /* 3.4 an answered attempt of a dead child ends at once */
+    PLANT_PARKED_UNHEARD,        /* 3.4 what waits for a batch has not arrived */
     PLANT_NO_GAP,                /* 3.7 a stopped broker does not push out leases */
     PLANT_NO_FENCE,              /* 4.2 a lost started attempt leaves no fence */
     PLANT_NO_FLOOR,              /* 4.2 the grace time ends without a floor */

@@ -310,6 +310,8 @@ void attempt_timer(struct engine *engine, uint32_t index) {
     if (task->state == TASK_WAITING) {
         attempt_take_ready(engine, index);
         lane_return(engine, index);
+    } else if (cold->answered && engine->parking.count > 0 && !PLANTED(PLANT_PARKED_UNHEARD)) {
+        attempt_await_result(engine, index); /* it may have arrived, and wait for a batch */
     } else if (cold->answered) {
         attempt_lose(engine, index, WIRE_CAUSE_NONE,
                      span_of_text("it had answered, and the answer never arrived"));

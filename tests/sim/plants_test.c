@@ -46,6 +46,7 @@ static const struct {
     {PLANT_FORK_UNKNOWN, cancel_reaches_a_child_that_was_just_forked},
     {PLANT_SIGNAL_AT_ONCE, cancel_waits_for_what_was_answered_before},
     {PLANT_LATE_SIGNAL, signal_that_comes_late_meets_no_other_task},
+    {PLANT_PARKED_UNHEARD, answer_that_waits_for_a_batch_has_arrived},
     {PLANT_DEATH_WINS, death_overtaking_result_is_no_crash},
     {PLANT_NO_GAP, stopped_broker_does_not_declare_hosts_lost},
     {PLANT_NO_FENCE, returned_redelivery_lets_no_old_result_in},

@@ -51,6 +51,29 @@ void answered_attempt_without_result_is_lost_not_crashed(struct sim *s) {
     EXPECT(s, counts(s).retries_crash == 0 && counts(s).retries_lease == 1);
 }
 
+/* The store is slow and its batch full: the answer is here, and cannot be looked at yet. */
+void answer_that_waits_for_a_batch_has_arrived(struct sim *s) {
+    struct cast cast = cast_of(s);
+    cast_deliver(s, &cast, 2, 1);
+    cast.child->started += 1;
+    store_hold(s->store);
+    struct wire_attempt answered = puppet_attempt(cast_newest(&cast), true);
+    struct puppet_place place = {0,         false, cast.child->generation, cast.child->started,
+                                 &answered, 1};
+    puppet_death(cast.host, 1, &place);
+    UNTIL(s, cast.host->seen[WIRE_DEATH_ACK] == 1);
+    for (uint64_t number = 3; number < 43; number++) {
+        puppet_submit(cast.client, number, 1, &(struct puppet_lane){.size = 100});
+    }
+    scene_wait(s, 100);
+    EXPECT(s, counts(s).tasks < 40);
+    puppet_result(cast.child, cast_newest(&cast), WIRE_DONE);
+    NEVER(s, 5000, counts(s).retries_lease != 0);
+    store_release(s->store);
+    UNTIL(s, cast.client->results[2] == 1);
+    EXPECT(s, cast.client->result_status[2] == WIRE_DONE && counts(s).retries_lease == 0);
+}
+
 /* Three times the first of three deliveries takes its child along: it fails, its neighbours do not.
  */
 void unstarted_deliveries_are_uncounted(struct sim *s) {

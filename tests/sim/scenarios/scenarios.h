@@ -70,6 +70,7 @@
     X(old_tasks_wait_until_every_host_has_announced, DURABLE, 0, 0, 0, NULL) \
     X(death_overtaking_result_is_no_crash, DURABLE, 0, 0, 0, NULL) \
     X(result_lost_with_its_connection_is_in_the_next_hello, DURABLE, 1, 1, 1, NULL) \
+    X(answer_that_waits_for_a_batch_has_arrived, DURABLE, 0, 0, 0, shape_small_batches) \
     X(answered_attempt_without_result_is_lost_not_crashed, DURABLE, 0, 0, 0, NULL) \
     X(unstarted_deliveries_are_uncounted, DURABLE, 0, 0, 0, NULL) \
     X(place_is_used_again_only_after_its_report, DURABLE, 1, 1, 1, NULL) \
