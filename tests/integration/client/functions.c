@@ -68,6 +68,16 @@ static wherry_err when(wherry_task *task) {
     return wherry_task_return(task, "i", number);
 }
 
+/* nap(ms): deaf to cancels. */
+static wherry_err nap(wherry_task *task) {
+    int64_t ms = 0;
+    wherry_err err = wherry_task_read(task, "i", &ms);
+    if (err == WHERRY_OK) {
+        poll(NULL, 0, (int)ms);
+    }
+    return err;
+}
+
 /* once(path, number): the first to come dies by SIGKILL, the next answers. */
 static wherry_err once(wherry_task *task) {
     const char *path = NULL;
@@ -115,4 +125,5 @@ WHERRY_PLUGIN({"square", square, "square(number)"},
               {"power", power, "power(base, exponent; minus)"},
               {"picky", picky, "picky(number; bad)"}, {"when", when, "when(path, number)"},
               {"once", once, "once(path, number)"}, {"die", die, "dies by a signal"},
-              {"leave", leave, "exits with 3"}, {"large", large, "large(size)"});
+              {"leave", leave, "exits with 3"}, {"large", large, "large(size)"},
+              {"nap", nap, "nap(ms), deaf to cancels"});
