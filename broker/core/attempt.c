@@ -57,6 +57,10 @@ void attempt_take_ready(struct engine *engine, uint32_t index) {
 void attempt_adopt(struct engine *engine, uint32_t index, uint32_t child, struct token token) {
     attempt_take_ready(engine, index);
     children_adopt(engine, child, index, token);
+    if (!engine->grace.over) { /* what else is out when it ends is below the floor */
+        cold_find(engine, index)->held = token;
+        persist_task(engine, index);
+    }
     note_task(engine, LOG_INFO, "announced attempt taken over", index, token, " place=%u",
               child_at(engine, child)->place);
 }

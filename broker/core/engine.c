@@ -17,7 +17,10 @@
 
 #include <stdlib.h>
 
-enum { HOT_UNITS = 16, COLD_SHIFT = 8 }; /* deliveries and results a tick: × step_units_max */
+enum {
+    HOT_UNITS = 16, /* deliveries, results and what was parked a tick: × step_units_max */
+    COLD_SHIFT = 8
+};
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
@@ -89,9 +92,9 @@ struct engine *engine_create(const struct engine_config *config) {
     engine_init_tables(engine);
     barrier_init(engine);
     grace_init(&engine->grace);
-    wire_put_failure(&engine->failure_cancelled,
-                     &(struct wire_failure){.code = WHERRY_E_CANCELLED,
-                                            .text = span_of_text("cancelled")});
+    wire_put_failure(
+        &engine->failure_cancelled,
+        &(struct wire_failure){.code = WHERRY_E_CANCELLED, .text = span_of_text("cancelled")});
     wire_put_failure(&engine->failure_purged,
                      &(struct wire_failure){.code = WHERRY_E_CANCELLED,
                                             .text = span_of_text("its queue was purged")});
@@ -259,11 +262,12 @@ static void engine_trim(struct engine *engine) {
 
 static void engine_tick(struct engine *engine) {
     uint32_t units = engine->config.step_units_max;
+    parking_resume(engine, units * HOT_UNITS);
     engine_expire_timers(engine, work_run(engine, units));
     sessions_judge_silence(engine);
     sessions_judge_marks(engine);
     hosts_judge_silence(engine);
-    grace_judge(engine);
+    grace_judge(engine, units);
     children_judge_unstarted(engine);
     children_settle(engine);
     (void)match_run(engine, units * HOT_UNITS);
@@ -309,7 +313,6 @@ static void engine_handle(struct engine *engine, const struct event *event) {
     case EVENT_COMMITTED:
         barrier_committed(engine, event->committed);
         barrier_close_full(engine); /* before what was parked adds to it */
-        parking_resume(engine);
         return;
     case EVENT_STORE_SPACE:
         engine_space(engine, event->store_has_space);
@@ -372,14 +375,14 @@ static int64_t earlier(int64_t a, int64_t b) {
 /* Something is due at once. */
 static bool engine_is_due(const struct engine *engine) {
     return engine->match_due.count > 0 || engine->wake_due.count > 0 ||
-           engine->flush_due.count > 0 || engine->children_due.count > 0 ||
-           work_is_due(engine) ||
+           engine->flush_due.count > 0 || engine->children_due.count > 0 || work_is_due(engine) ||
+           parking_is_due(engine) ||
            (engine->barrier.dirty && !barrier_in_flight(&engine->barrier));
 }
 
 /* The end of the longest silence, in lived time. */
 static int64_t engine_next_silence(const struct engine *engine) {
-    int64_t next = grace_next(engine);
+    int64_t next = barrier_full(engine) ? INT64_MAX : grace_next(engine); /* it stores much */
     if (engine->sessions_by_silence.head != 0) {
         const struct session *session = session_at(engine, engine->sessions_by_silence.head);
         next = earlier(next, session->heard_us + (int64_t)TIME_SESSION_SILENCE_MS * 1000);
@@ -389,8 +392,8 @@ static int64_t engine_next_silence(const struct engine *engine) {
         next = earlier(next, host->heard_us + (int64_t)TIME_HOST_LOST_MS * 1000);
     }
     if (engine->unstarted.head != 0) {
-        next = earlier(next,
-                       child_at(engine, engine->unstarted.head)->looked_us + BOUND_UNSTARTED_US);
+        next =
+            earlier(next, child_at(engine, engine->unstarted.head)->looked_us + BOUND_UNSTARTED_US);
     }
     return next;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Grace: see grace.h. What ends it is one batch: the floor in the store row, and for each announced
- * attempt its token as `held` in the task's record. Only after that batch an old task may be
- * delivered: otherwise a second restart could not tell the attempt that was just replaced from one
- * that nobody ever replaced. */
+ * Grace: see grace.h. What ends it is one batch, which stores the floor. By then the record of each
+ * announced attempt's task holds its token as `held` (since it was adopted), and no other does.
+ * Only after that batch an old task may be delivered: otherwise a second restart could not tell the
+ * attempt that was just replaced from one that nobody ever replaced. */
 #include "broker/core/grace.h"
 
 #include "broker/core/attempt.h"
@@ -109,8 +109,7 @@ static uint32_t early_of(struct engine *engine, struct task_id id, struct token 
 
 bool grace_keep_announcement(struct engine *engine, const struct event_attempt *attempt,
                              uint32_t child) {
-    uint32_t index =
-        engine->grace.over ? 0 : early_of(engine, attempt->id, attempt->token, child);
+    uint32_t index = engine->grace.over ? 0 : early_of(engine, attempt->id, attempt->token, child);
     if (index == 0) {
         return false;
     }
@@ -223,28 +222,32 @@ static void grace_end_suspect(struct engine *engine, uint32_t index) {
     }
 }
 
-static void grace_hold_child(struct engine *engine, const struct child *child) {
-    for (uint32_t at = child->adopted.head; at != 0;) {
-        struct cold *cold = slab_at(&engine->colds, at);
-        cold->held = task_token(engine, cold->task);
-        persist_task(engine, cold->task);
-        at = cold->adopted.next;
+static uint32_t grace_end_suspects(struct engine *engine, uint32_t units) {
+    struct grace *grace = &engine->grace;
+    while (units > 0 && grace->suspect_count > 0 && !barrier_full(engine)) {
+        grace_end_suspect(engine, grace->suspects[--grace->suspect_count]);
+        units--;
     }
+    return units;
 }
 
-static void grace_end_hosts(struct engine *engine) {
-    for (uint32_t index = 1; index <= engine->hosts.used; index++) {
-        const struct host *host = host_at(engine, index);
-        for (uint32_t place = 0; host->state == HOST_LIVE && place < host->place_count; place++) {
-            if (host->places[place] != 0) {
-                grace_hold_child(engine, child_at(engine, host->places[place]));
-            }
-        }
-        if (host->state == HOST_AWAITED) {
+static uint32_t grace_end_awaited(struct engine *engine, uint32_t units) {
+    for (uint32_t index = 1; units > 0 && engine->grace.awaited > 0; index++) {
+        if (host_at(engine, index)->state == HOST_AWAITED) {
             persist_host_delete(engine, index);
             hosts_drop(engine, index);
+            units--;
         }
     }
+    return units;
+}
+
+static uint32_t grace_end_early(struct engine *engine, uint32_t units) {
+    while (units > 0 && engine->grace.early_list.head != 0) {
+        early_give_up(engine, engine->grace.early_list.head);
+        units--;
+    }
+    return units;
 }
 
 static void grace_end(struct engine *engine) {
@@ -253,18 +256,10 @@ static void grace_end(struct engine *engine) {
     if (!PLANTED(PLANT_NO_FLOOR)) {
         grace->floor = (struct token){engine->config.epoch, 0};
     }
-    for (uint32_t i = 0; i < grace->suspect_count; i++) {
-        grace_end_suspect(engine, grace->suspects[i]);
-    }
     free(grace->suspects);
     grace->suspects = NULL;
-    grace->suspect_count = 0;
     grace->suspect_capacity = 0;
-    grace_end_hosts(engine);
     purge_go_on(engine);
-    while (grace->early_list.head != 0) {
-        early_give_up(engine, grace->early_list.head);
-    }
     persist_store_row(engine);
     grace->floor_batch = barrier_newest(&engine->barrier);
     for (uint32_t index = 1; index <= engine->queues.used; index++) {
@@ -274,8 +269,15 @@ static void grace_end(struct engine *engine) {
               (unsigned long long)engine->config.epoch);
 }
 
-void grace_judge(struct engine *engine) {
-    if (!engine->grace.over && grace_next(engine) <= engine_lived_us(engine)) {
+/* What may be much is done before, and in several steps. Whoever announces meanwhile is in time. */
+void grace_judge(struct engine *engine, uint32_t units) {
+    if (engine->grace.over || grace_next(engine) > engine_lived_us(engine)) {
+        return;
+    }
+    units = grace_end_suspects(engine, units);
+    units = grace_end_awaited(engine, units);
+    units = grace_end_early(engine, units);
+    if (units > 0 && engine->grace.suspect_count == 0) {
         grace_end(engine);
     }
 }

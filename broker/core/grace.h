@@ -32,9 +32,9 @@ struct early {      /* an announcement or a result that came before its task */
 
 struct grace {
     bool over;
-    bool copied; /* the records are of another store: what was begun after the copy is void */
-    int64_t until_us;     /* lived time */
-    int64_t early_us;     /* lived time; where nothing is kept, the end if a host has announced */
+    bool copied;      /* the records are of another store: what was begun after the copy is void */
+    int64_t until_us; /* lived time */
+    int64_t early_us; /* lived time; where nothing is kept, the end if a host has announced */
     struct token floor;   /* results of unannounced attempts up to here are refused */
     uint64_t floor_batch; /* it is stored in this batch: old tasks are delivered after that */
     uint32_t awaited;     /* stored hosts that have not said hello */
@@ -50,9 +50,9 @@ void grace_init(struct grace *grace);
 /* The scan is over: the time starts. On a copy of another store there is none: every token is of a
  * future that the copy knows nothing of (rules §5.7). */
 void grace_begin(struct engine *engine);
-/* TICK: ends it when all have announced, or time is up. A broker on memory does not know who is to
- * announce: it waits 3 s for the others once it has heard any host. */
-void grace_judge(struct engine *engine);
+/* TICK: ends it when all have announced, or time is up, in steps of `units`. A broker on memory
+ * does not know who is to announce: it waits 3 s for the others once it has heard any host. */
+void grace_judge(struct engine *engine, uint32_t units);
 /* lived_us at which it ends; INT64_MAX: it is over. */
 int64_t grace_next(const struct engine *engine);
 /* A task that must be looked at when it ends. */

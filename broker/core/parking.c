@@ -121,9 +121,32 @@ static struct parked *parking_shift(struct parking *parking) {
     return parked;
 }
 
-void parking_resume(struct engine *engine) {
-    while (engine->parking.count > 0 && !barrier_full(engine)) {
+bool parking_is_due(const struct engine *engine) {
+    return engine->parking.count > 0 && !barrier_full(engine);
+}
+
+static uint32_t parked_units(const struct event *event) {
+    switch (event->kind) {
+    case EVENT_SUBMIT:
+        return 1 + event->submit.item_count;
+    case EVENT_ACK:
+        return 1 + event->ack.run_count;
+    case EVENT_RENUMBER:
+        return 1 + event->renumber.item_count;
+    case EVENT_RESULTS:
+        return 1 + event->results.item_count;
+    case EVENT_DEATH:
+        return 1 + event->death.attempt_count;
+    default: /* a cancel only adds work */
+        return 1;
+    }
+}
+
+void parking_resume(struct engine *engine, uint32_t units) {
+    while (units > 0 && parking_is_due(engine)) {
         struct parked *parked = parking_shift(&engine->parking);
+        uint32_t used = parked_units(&parked->event);
+        units -= used < units ? used : units;
         if (routes_find(engine, parked->event.route) != NULL) {
             dispatch_event(engine, &parked->event);
         } else {

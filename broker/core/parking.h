@@ -19,8 +19,11 @@ struct parking {
 
 /* True: the event was copied and must not be handled now. */
 bool parking_takes(struct engine *engine, const struct event *event);
-/* After a commit: handles what waited, as far as the batch has room. */
-void parking_resume(struct engine *engine);
+/* Handles what waited, as far as the batch has room: `units` items, and the event that goes beyond.
+ */
+void parking_resume(struct engine *engine, uint32_t units);
+/* Some can be handled. */
+bool parking_is_due(const struct engine *engine);
 void parking_fini(struct engine *engine);
 
 #endif

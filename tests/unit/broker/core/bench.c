@@ -311,9 +311,13 @@ void bench_tick(struct bench *bench) {
     } while (engine_next_wake(bench->engine) <= bench->now.mono_us);
 }
 
-void bench_jump(struct bench *bench, int64_t ms) {
+void bench_wait(struct bench *bench, int64_t ms) {
     bench->now.mono_us += ms * 1000;
     bench->now.wall_ms += ms;
+}
+
+void bench_jump(struct bench *bench, int64_t ms) {
+    bench_wait(bench, ms);
     bench_tick(bench);
 }
 

@@ -40,10 +40,11 @@ struct engine_counts bench_counts(struct bench *bench);
 void bench_step(struct bench *bench, const struct event *event);
 void bench_tick(struct bench *bench);             /* until nothing is due */
 void bench_pass(struct bench *bench, int64_t ms); /* time, in ticks of at most 10 ms */
-void bench_jump(struct bench *bench, int64_t ms); /* time at once, then one tick */
+void bench_jump(struct bench *bench, int64_t ms); /* at once, then tick */
+void bench_wait(struct bench *bench, int64_t ms); /* time alone */
 void bench_commit(struct bench *bench);           /* the batch in flight is stored, then tick */
-void bench_restart(struct bench *bench);         /* crash; what was committed is scanned */
-void bench_restart_on_copy(struct bench *bench); /* the same on a backup: it has another uuid */
+void bench_restart(struct bench *bench);          /* crash; what was committed is scanned */
+void bench_restart_on_copy(struct bench *bench);  /* the same on a backup: it has another uuid */
 uint32_t bench_payload(struct bench *bench, uint32_t size); /* a fresh handle */
 
 void bench_hello_client(struct bench *bench, route_id route, uint64_t session, bool resume);

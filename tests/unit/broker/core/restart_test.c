@@ -224,6 +224,32 @@ static void a_run_once_task_starts_only_with_its_record(void **state) {
     bench_close(bench);
 }
 
+static void the_end_of_the_grace_time_takes_as_many_steps_as_it_needs(void **state) {
+    (void)state;
+    struct engine_config config;
+    engine_config_init(&config);
+    config.step_units_max = 2;
+    struct bench *bench = bench_open_with(DURABLE, &config);
+    bench_client(bench, 1);
+    for (uint64_t host = 10; host <= 30; host += 10) {
+        bench_worker(bench, host, "f");
+    }
+    bench_submit_with(
+        bench, 1,
+        &(struct bench_submit){.function = "f", .first = 1, .count = 3, .flags = TASK_ONCE});
+    commit_all(bench);
+    bench_restart(bench);
+    uint32_t over = bench_logged(bench, "grace time over");
+    bench_wait(bench, 10100);
+    bench_step(bench, &(struct event){.kind = EVENT_TICK});
+    assert_int_equal(bench_counts(bench).lost, 2);
+    assert_int_equal(bench_logged(bench, "grace time over"), over);
+    bench_tick(bench);
+    assert_int_equal(bench_counts(bench).lost, 3);
+    assert_int_equal(bench_logged(bench, "grace time over"), over + 1);
+    bench_close(bench);
+}
+
 static void a_run_once_task_that_is_announced_goes_on(void **state) {
     (void)state;
     struct bench *bench = one_leased(TASK_ONCE);
@@ -415,6 +441,7 @@ int main(void) {
         cmocka_unit_test(a_fence_survives_a_restart),
         cmocka_unit_test(held_alone_does_not_decide),
         cmocka_unit_test(a_run_once_task_starts_only_with_its_record),
+        cmocka_unit_test(the_end_of_the_grace_time_takes_as_many_steps_as_it_needs),
         cmocka_unit_test(a_run_once_task_that_is_announced_goes_on),
         cmocka_unit_test(queues_keep_their_bounds),
         cmocka_unit_test(a_resubmission_meets_the_attempt_that_was_announced),
