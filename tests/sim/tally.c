@@ -102,10 +102,19 @@ static void tally_print_group(const char *title, const char *const *texts, const
     }
 }
 
+static uint64_t tally_engine_steps(const struct tally *tally) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < TALLY_EVENTS; i++) {
+        sum += tally->events[i];
+    }
+    return sum;
+}
+
 void tally_print(const struct tally *tally, FILE *out) {
-    fprintf(out, "seeds %llu, steps %llu, tasks %llu, runs %llu\n",
+    fprintf(out, "seeds %llu, steps of the world %llu, of the engine %llu, tasks %llu, runs %llu\n",
             (unsigned long long)tally->seeds, (unsigned long long)tally->steps,
-            (unsigned long long)tally->tasks, (unsigned long long)tally->runs);
+            (unsigned long long)tally_engine_steps(tally), (unsigned long long)tally->tasks,
+            (unsigned long long)tally->runs);
     tally_print_group("faults", fault_texts, tally->faults, FAULT_COUNT, out);
     tally_print_group("events of the engine", event_texts, tally->events, TALLY_EVENTS, out);
     tally_print_group("effects of the engine", effect_texts, tally->effects, TALLY_EFFECTS, out);
