@@ -203,6 +203,77 @@ static void a_signal_meets_only_the_attempt_that_it_names(void **state) {
     fixture_free(fixture);
 }
 
+/* Place 0: one answered and not acknowledged, the next one runs and is told to end. */
+static uint32_t cancelled_behind_an_answer(struct fixture *fixture) {
+    gate_answer(fixture->gates[0], run(fixture, 0));
+    uint32_t number = run(fixture, 0);
+    say_signal(fixture, 0, (struct token){5, 100 + number}, SIGTERM);
+    assert_true(gate_cancelled(fixture->gates[0], number));
+    expect_action(fixture, HOST_WAKE_CHILD, 0, 0);
+    expect_no_action(fixture);
+    speaker_tick(&fixture->broker, 100000);
+    expect_no_action(fixture);
+    assert_true(host_next_wake(fixture->host) <= fixture->broker.now_us + 5000);
+    return number;
+}
+
+static void a_signal_waits_until_earlier_answers_are_acknowledged(void **state) {
+    (void)state;
+    struct fixture *fixture = fixture_greeted();
+    uint32_t number = cancelled_behind_an_answer(fixture);
+    gate_acknowledge(fixture->gates[0], number - 1);
+    speaker_tick(&fixture->broker, 5000);
+    expect_action(fixture, HOST_WAKE_CHILD, 0, 0);
+    expect_action(fixture, HOST_SIGNAL_CHILD, 0, SIGTERM);
+    fixture_free(fixture);
+}
+
+static void a_signal_waits_two_seconds_at_most_and_sigkill_not_at_all(void **state) {
+    (void)state;
+    struct fixture *fixture = fixture_greeted();
+    uint32_t number = cancelled_behind_an_answer(fixture);
+    speaker_tick(&fixture->broker, 1900000);
+    expect_action(fixture, HOST_WAKE_CHILD, 0, 0);
+    expect_action(fixture, HOST_SIGNAL_CHILD, 0, SIGTERM);
+    say_signal(fixture, 0, (struct token){5, 100 + number}, SIGKILL);
+    expect_action(fixture, HOST_WAKE_CHILD, 0, 0);
+    expect_action(fixture, HOST_SIGNAL_CHILD, 0, SIGKILL);
+    fixture_free(fixture);
+}
+
+static void a_signal_that_waits_is_dropped_with_the_end_of_its_attempt(void **state) {
+    (void)state;
+    struct fixture *fixture = fixture_greeted();
+    gate_answer(fixture->gates[0], cancelled_behind_an_answer(fixture));
+    run(fixture, 0);
+    speaker_tick(&fixture->broker, 2000000);
+    expect_action(fixture, HOST_WAKE_CHILD, 0, 0);
+    expect_no_action(fixture);
+    fixture_free(fixture);
+}
+
+static void a_child_without_a_pid_is_announced_and_signalled(void **state) {
+    (void)state;
+    struct fixture *fixture = fixture_greeted();
+    gate_init(fixture->gates[2], host_place_state(fixture->host, 2));
+    host_child_started(fixture->host, 2, fixture->gates[2]);
+    assert_false(host_place_free(fixture->host, 2));
+    uint32_t number = run(fixture, 2);
+    speaker_open(&fixture->broker);
+    speaker_expect(&fixture->broker, WIRE_HELLO);
+    assert_int_equal(heard_hello(fixture).places.left, 3);
+    speaker_hello_ok(&fixture->broker);
+    drain_actions(fixture);
+    say_signal(fixture, 2, (struct token){5, 100 + number}, SIGTERM);
+    struct host_action action;
+    assert_true(host_action(fixture->host, &action) && action.kind == HOST_WAKE_CHILD);
+    assert_true(host_action(fixture->host, &action) && action.kind == HOST_SIGNAL_CHILD);
+    assert_int_equal(action.pid, 0);
+    host_child_unborn(fixture->host, 2);
+    assert_true(host_place_free(fixture->host, 2));
+    fixture_free(fixture);
+}
+
 static void a_signalled_attempt_that_dies_was_terminated(void **state) {
     (void)state;
     struct fixture *fixture = fixture_greeted();
@@ -404,6 +475,10 @@ int main(void) {
         cmocka_unit_test(hello_closes_every_gate_first_and_announces_what_runs),
         cmocka_unit_test(close_gate_is_done_reported_and_the_child_woken),
         cmocka_unit_test(a_signal_meets_only_the_attempt_that_it_names),
+        cmocka_unit_test(a_signal_waits_until_earlier_answers_are_acknowledged),
+        cmocka_unit_test(a_signal_waits_two_seconds_at_most_and_sigkill_not_at_all),
+        cmocka_unit_test(a_signal_that_waits_is_dropped_with_the_end_of_its_attempt),
+        cmocka_unit_test(a_child_without_a_pid_is_announced_and_signalled),
         cmocka_unit_test(a_signalled_attempt_that_dies_was_terminated),
         cmocka_unit_test(a_death_is_repeated_until_it_is_acknowledged),
         cmocka_unit_test(hello_announces_the_gate_of_a_dead_child),

@@ -327,7 +327,7 @@ void bench_pass(struct bench *bench, int64_t ms) {
     }
 }
 
-void bench_commit(struct bench *bench) {
+void bench_committed(struct bench *bench) {
     assert_int_not_equal(bench->committing, 0);
     for (uint32_t i = 0; i < bench->flight.count; i++) {
         store_apply(&bench->store, &bench->flight.items[i]);
@@ -336,6 +336,10 @@ void bench_commit(struct bench *bench) {
     struct event event = {.kind = EVENT_COMMITTED, .committed = bench->committing};
     bench->committing = 0;
     bench_step(bench, &event);
+}
+
+void bench_commit(struct bench *bench) {
+    bench_committed(bench);
     bench_tick(bench);
 }
 

@@ -42,7 +42,8 @@ void bench_tick(struct bench *bench);             /* until nothing is due */
 void bench_pass(struct bench *bench, int64_t ms); /* time, in ticks of at most 10 ms */
 void bench_jump(struct bench *bench, int64_t ms); /* at once, then tick */
 void bench_wait(struct bench *bench, int64_t ms); /* time alone */
-void bench_commit(struct bench *bench);           /* the batch in flight is stored, then tick */
+void bench_committed(struct bench *bench);        /* the batch in flight is stored */
+void bench_commit(struct bench *bench);           /* the same, then tick */
 void bench_restart(struct bench *bench);          /* crash; what was committed is scanned */
 void bench_restart_on_copy(struct bench *bench);  /* the same on a backup: it has another uuid */
 uint32_t bench_payload(struct bench *bench, uint32_t size); /* a fresh handle */

@@ -151,6 +151,31 @@ static void what_was_parked_is_spread_over_the_next_batches(void **state) {
     parked_in_batches(&(struct engine_config){.batch_changes_max = 3});
 }
 
+/* 16 units a tick: four submits of three. */
+static void what_was_parked_is_taken_up_step_by_step(void **state) {
+    (void)state;
+    struct engine_config config = {.batch_bytes_max = 4000, .step_units_max = 1};
+    struct bench *bench = bench_open_with(DURABLE, &config);
+    bench_client(bench, 1);
+    struct bench_submit submit = {.function = "f", .first = 1, .count = 3};
+    uint64_t before = UINT64_MAX;
+    for (; before != bench_counts(bench).tasks; submit.first += 3) {
+        before = bench_counts(bench).tasks;
+        bench_submit_with(bench, 1, &submit);
+    }
+    for (int i = 1; i < 6; i++, submit.first += 3) {
+        bench_submit_with(bench, 1, &submit);
+    }
+    bench_committed(bench);
+    assert_int_equal(bench_counts(bench).tasks, before);
+    bench_step(bench, &(struct event){.kind = EVENT_TICK});
+    assert_int_equal(bench_counts(bench).tasks, before + 12);
+    assert_true(engine_next_wake(bench_engine(bench)) == 0);
+    bench_tick(bench);
+    assert_int_equal(bench_counts(bench).tasks, before + 18);
+    bench_close(bench);
+}
+
 static void no_space_stops_new_work_and_nothing_else(void **state) {
     (void)state;
     struct bench *bench = open_durable();
@@ -194,6 +219,7 @@ int main(void) {
         cmocka_unit_test(deliveries_to_one_child_leave_in_order),
         cmocka_unit_test(a_full_batch_parks_changes_and_answers_beats),
         cmocka_unit_test(what_was_parked_is_spread_over_the_next_batches),
+        cmocka_unit_test(what_was_parked_is_taken_up_step_by_step),
         cmocka_unit_test(no_space_stops_new_work_and_nothing_else),
         cmocka_unit_test(damaged_records_are_refused),
     };
