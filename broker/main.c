@@ -7,6 +7,7 @@
  *
  * HTTP and router open before the scan: /readyz and every peer that comes are told how far it is,
  * and an endpoint that is taken is known at once. Nobody is served before its end. */
+#include "broker/check.h"
 #include "broker/net/loop.h"
 #include "broker/options.h"
 #include "broker/restore.h"
@@ -166,6 +167,18 @@ static int backup_run(const struct options *options) {
     return fflush(stdout) == 0 ? 0 : EXIT_UNUSABLE;
 }
 
+/* What it is asked for instead of serving; −1: nothing. */
+static int errand_run(const struct options *options) {
+    if (options->backup != NULL) {
+        return backup_run(options);
+    }
+    if (options->check != NULL || options->salvage != NULL) {
+        bool salvage = options->salvage != NULL;
+        return check_run(salvage ? options->salvage : options->check, salvage);
+    }
+    return -1;
+}
+
 int main(int argc, char **argv) {
     static struct house house; /* large: the queue settings */
     log_open("wherry-broker");
@@ -173,10 +186,10 @@ int main(int argc, char **argv) {
     if (outcome != FLAGS_GO) {
         return outcome == FLAGS_SHOWN ? 0 : EXIT_USAGE;
     }
-    if (house.options.backup != NULL) {
-        int code = backup_run(&house.options);
+    int errand = errand_run(&house.options);
+    if (errand >= 0) {
         options_fini(&house.options);
-        return code;
+        return errand;
     }
     if (!raise_file_limit()) {
         return EXIT_UNUSABLE;

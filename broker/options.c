@@ -22,6 +22,8 @@ enum {
     FLAG_CHECK_CONFIG,
     FLAG_EXAMPLE_CONFIG,
     FLAG_BACKUP,
+    FLAG_CHECK,
+    FLAG_SALVAGE,
     FLAG_SETTINGS, /* the first that may stand in a configuration file */
     FLAG_LISTEN = FLAG_SETTINGS,
     FLAG_HTTP,
@@ -93,6 +95,16 @@ static const struct flag table[FLAG_TABLE_SIZE] = {
                      .argument = "FILE",
                      .help = "copy the store, which a broker may be using, into a new file, and\n"
                              "exit (wherry backup FILE does it by this)"},
+    [FLAG_CHECK] = {.name = "check",
+                    .argument = "URL",
+                    .check = check_store,
+                    .help = "read a store that nobody serves, name all that is damaged, and exit:\n"
+                            "0 nothing, 1 something, 5 it cannot be read"},
+    [FLAG_SALVAGE] = {.name = "salvage",
+                      .argument = "URL",
+                      .check = check_store,
+                      .help = "the same, and make it anew without what is damaged; the damaged\n"
+                              "file is kept beside it"},
     [FLAG_LISTEN] = {.name = "listen",
                      .letter = 'l',
                      .argument = "ENDPOINT",
@@ -154,11 +166,13 @@ static const struct flags_program program = {
                 "  wherry-broker --listen ipc:///run/wherry/broker --listen tcp://127.0.0.1:7380\n"
                 "  wherry-broker --queue mail:max=10000 --queue video:max=50,bytes=2G\n"
                 "  wherry-broker --listen tcp://0.0.0.0:7380 --insecure\n"
+                "  wherry-broker --check lmdb:/var/lib/wherry\n"
                 "  wherry-broker --example-config >broker.conf\n"
                 "  wherry-broker --config broker.conf\n",
     .see_also = "wherry(1), wherry-worker(1)",
     .after = "Signals: SIGTERM drains, a second one ends at once, SIGUSR1 dumps the state.\n"
-             "Exit codes: 0 clean, 2 wrong flags, 5 endpoint taken or store unusable, 8 forced\n",
+             "Exit codes: 0 clean, 1 --check or --salvage found damage, 2 wrong flags, 5 endpoint\n"
+             "taken or store unusable, 8 forced\n",
 };
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -210,6 +224,8 @@ static enum flags_outcome read_queues(struct options *options, const struct flag
 
 static enum flags_outcome read_rest(struct options *options, const struct flags *flags) {
     options->backup = flags_text(flags, FLAG_BACKUP);
+    options->check = flags_text(flags, FLAG_CHECK);
+    options->salvage = flags_text(flags, FLAG_SALVAGE);
     options->store = flags_text(flags, FLAG_STORE);
     if (options->store == NULL && home_store_url(options->home, sizeof options->home)) {
         options->store = options->home;

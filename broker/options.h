@@ -26,7 +26,9 @@ struct options {
     const char *http; /* NULL: off */
     const char *store; /* NULL: neither told, nor a place for it in the environment */
     char home[PATH_MAX];
-    const char *backup; /* NULL: serve */
+    const char *backup; /* NULL: serve, … */
+    const char *check;  /* … or look at a store, … */
+    const char *salvage; /* … or mend one */
     uint64_t memory_limit_bytes;
     int64_t grace_ms;
     struct options_queue queues[OPTIONS_QUEUES_MAX];

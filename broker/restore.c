@@ -80,6 +80,17 @@ static void restore_look(struct restore *restore) {
     }
 }
 
+wherry_err restore_refuse(const struct record *record) {
+    unsigned version = record->head.size > 0 ? record->head.data[0] : 0;
+    if (version < RECORD_OLDEST || version > RECORD_VERSION) {
+        return err_set(WHERRY_E_PROTOCOL,
+                       "its head has version %u, and this broker reads %d to %d; start the version "
+                       "that wrote it",
+                       version, RECORD_OLDEST, RECORD_VERSION);
+    }
+    return err_set(WHERRY_E_PROTOCOL, "what it says cannot be, or contradicts another record");
+}
+
 static wherry_err restore_one(void *context, const struct store_change *change) {
     struct restore *restore = context;
     struct record record = change->record;
@@ -90,7 +101,7 @@ static wherry_err restore_one(void *context, const struct store_change *change) 
     wherry_err err = engine_restore(restore->config->engine, &record);
     if (err != WHERRY_OK) {
         payload_free(restore->config->payloads, record.payload.handle);
-        return err_set(err, "the engine of this version cannot read it");
+        return restore_refuse(&record);
     }
     return WHERRY_OK;
 }

@@ -32,6 +32,7 @@ struct early {      /* an announcement or a result that came before its task */
 
 struct grace {
     bool over;
+    bool row_seen;    /* while records are read: the first one was */
     bool copied;      /* the records are of another store: what was begun after the copy is void */
     int64_t until_us; /* lived time */
     int64_t early_us; /* lived time; where nothing is kept, the end if a host has announced */

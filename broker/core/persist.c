@@ -6,14 +6,16 @@
  *
  *     STORE    uuid 16, epoch 8, floor epoch 8, floor counter 8, next arrival 8, next object 8
  *     QUEUE    arrival 8, items max 8, bytes max 8, paused 1, purged before 8, by session 8, by
- * call 8, name
+ *              call 8, name
  *     SESSION  state 1, secret 16, ended 8, streams 2 × (slot 2, acked 8, runs 4 × (first 8, count
  *              8), singles 4 × (number 8, ahead 3, err 1))
  *     HOST     secret 16
  *     TASK     session 8, slot 2, number 8, flags 2, terminal 1, status 1, options (flags 4,
  *              priority 4, attempts 4, ttl 8), queue, function, payload size 4; with COLD: crashes
- *              1, lost 1, retries 1, fence 16, held 16, expires 8, origin 18,
- * failure */
+ *              1, lost 1, retries 1, fence 16, held 16, expires 8, origin 18, failure
+ *
+ * Before these stands the version, 1 byte. Version 1, which restore.c reads as well, had no pauses,
+ * no purges and no `ahead`. */
 #include "broker/core/persist.h"
 
 #include "broker/core/coder.h"

@@ -17,12 +17,17 @@ enum record_kind {
     RECORD_TASK = 5,    /* from acceptance until its result is no longer needed */
 };
 
-enum { RECORD_VERSION = 1, RECORD_KEY_SIZE = 12 };
+/* Of heads. Readers take the one before their own as well (persist.c says what differs), so that a
+ * new broker starts on what the one before it left. */
+enum { RECORD_VERSION = 2, RECORD_OLDEST = 1, RECORD_KEY_SIZE = 12 };
 
 struct record {
     uint8_t key[RECORD_KEY_SIZE]; /* kind 1, 0, slot 2, arrival or id 8; big endian */
     struct span head; /* PUT: borrowed until its batch is committed */
     struct payload payload; /* 0 unless a task's arguments or result */
 };
+
+/* Of a RECORD_TASK's head; false: damaged. */
+bool record_task_id(struct span head, struct task_id *out);
 
 #endif

@@ -45,14 +45,19 @@ static bool restore_store_row(struct engine *engine, struct coder_in *in) {
     return true;
 }
 
-static bool restore_queue(struct engine *engine, struct coder_in *in) {
+/* Version 1 knew neither pauses nor purges. */
+static bool restore_queue(struct engine *engine, struct coder_in *in, uint32_t version) {
     uint64_t arrival = coder_get(in, 8);
     uint64_t items_max = coder_get(in, 8);
     uint64_t bytes_max = coder_get(in, 8);
-    uint8_t paused = (uint8_t)coder_get(in, 1);
-    struct purge purge = {.before = coder_get(in, 8)};
-    purge.session = coder_get(in, 8);
-    purge.call = coder_get(in, 8);
+    uint8_t paused = 0;
+    struct purge purge = {0};
+    if (version > 1) {
+        paused = (uint8_t)coder_get(in, 1);
+        purge.before = coder_get(in, 8);
+        purge.session = coder_get(in, 8);
+        purge.call = coder_get(in, 8);
+    }
     purge.open = purge.before > 0; /* perhaps: its work is done again */
     struct span name = coder_get_text(in);
     wherry_err err = WHERRY_OK;
@@ -76,8 +81,9 @@ static bool restore_queue(struct engine *engine, struct coder_in *in) {
 
 /* ---- sessions ------------------------------------------------------------------------------- */
 
-/* With `engine` NULL: only looks whether it can be read. */
-static bool restore_stream(struct engine *engine, uint32_t session, struct coder_in *in) {
+/* With `engine` NULL: only looks whether it can be read. Version 1 knew no renumbering. */
+static bool restore_stream(struct engine *engine, uint32_t session, struct coder_in *in,
+                           uint32_t version) {
     uint16_t slot = (uint16_t)coder_get(in, 2);
     uint64_t acked = coder_get(in, 8);
     uint32_t index = engine == NULL ? 0 : stream_of(engine, session, slot);
@@ -94,7 +100,7 @@ static bool restore_stream(struct engine *engine, uint32_t session, struct coder
     }
     for (uint64_t singles = coder_get(in, 4); singles > 0 && !in->bad; singles--) {
         struct answer_single single = {.number = coder_get(in, 8), .stored = true};
-        single.ahead = (uint32_t)coder_get(in, 3);
+        single.ahead = version > 1 ? (uint32_t)coder_get(in, 3) : 0;
         single.err = (uint8_t)coder_get(in, 1);
         if (answers != NULL) {
             answers_add_single(answers, single);
@@ -113,7 +119,8 @@ static void restore_ended(struct engine *engine, uint32_t index, int64_t ended_m
     engine->counts.sessions--;
 }
 
-static bool restore_session(struct engine *engine, struct coder_in *in, uint64_t id) {
+static bool restore_session(struct engine *engine, struct coder_in *in, uint64_t id,
+                            uint32_t version) {
     uint8_t secret[WIRE_SECRET_SIZE];
     uint32_t state = (uint32_t)coder_get(in, 1);
     for (size_t i = 0; i < sizeof(secret); i++) {
@@ -123,14 +130,14 @@ static bool restore_session(struct engine *engine, struct coder_in *in, uint64_t
     uint32_t count = (uint32_t)coder_get(in, 2);
     struct coder_in look = *in;
     for (uint32_t i = 0; i < count && !look.bad; i++) {
-        (void)restore_stream(NULL, 0, &look);
+        (void)restore_stream(NULL, 0, &look, version);
     }
     if (!coder_done(&look) || count > BOUND_STREAMS || sessions_find(engine, id) != 0) {
         return false;
     }
     uint32_t index = sessions_make(engine, id, secret);
     for (uint32_t i = 0; i < count; i++) {
-        (void)restore_stream(engine, index, in);
+        (void)restore_stream(engine, index, in, version);
     }
     if (state == SESSION_ENDED) {
         restore_ended(engine, index, ended_ms);
@@ -281,28 +288,52 @@ static bool restore_task(struct engine *engine, struct coder_in *in, const struc
     return true;
 }
 
+static bool restore_by_kind(struct engine *engine, struct coder_in *in,
+                            const struct record *record, uint32_t version) {
+    switch (record->key[0]) {
+    case RECORD_STORE:
+        return restore_store_row(engine, in);
+    case RECORD_QUEUE:
+        return restore_queue(engine, in, version);
+    case RECORD_SESSION:
+        return restore_session(engine, in, restore_key_id(record), version);
+    case RECORD_HOST:
+        return restore_host(engine, in, restore_key_id(record));
+    case RECORD_TASK:
+        return restore_task(engine, in, record);
+    default:
+        return false;
+    }
+}
+
+/* Its own row is the first that an engine puts into a store. One that has lost it (salvage) is as a
+ * copy: nobody knows the floor under its tokens any more. */
+static void restore_without_row(struct engine *engine) {
+    engine->grace.copied = true;
+    engine->grace.floor = (struct token){engine->config.epoch, 0};
+}
+
 wherry_err persist_restore(struct engine *engine, const struct record *record) {
     struct coder_in in;
-    bool ok = coder_open(record->head, &in) && coder_get(&in, 1) == RECORD_VERSION;
-    switch (ok ? record->key[0] : 0) {
-    case RECORD_STORE:
-        ok = restore_store_row(engine, &in);
-        break;
-    case RECORD_QUEUE:
-        ok = restore_queue(engine, &in);
-        break;
-    case RECORD_SESSION:
-        ok = restore_session(engine, &in, restore_key_id(record));
-        break;
-    case RECORD_HOST:
-        ok = restore_host(engine, &in, restore_key_id(record));
-        break;
-    case RECORD_TASK:
-        ok = restore_task(engine, &in, record);
-        break;
-    default:
-        ok = false;
-        break;
+    uint32_t version = coder_open(record->head, &in) ? (uint32_t)coder_get(&in, 1) : 0;
+    if (version < RECORD_OLDEST || version > RECORD_VERSION) {
+        return WHERRY_E_PROTOCOL;
     }
-    return ok ? WHERRY_OK : WHERRY_E_PROTOCOL;
+    if (!engine->grace.row_seen && record->key[0] != RECORD_STORE) {
+        restore_without_row(engine);
+    }
+    engine->grace.row_seen = true;
+    return restore_by_kind(engine, &in, record, version) ? WHERRY_OK : WHERRY_E_PROTOCOL;
+}
+
+bool record_task_id(struct span head, struct task_id *out) {
+    struct coder_in in;
+    if (!coder_open(head, &in)) {
+        return false;
+    }
+    (void)coder_get(&in, 1);
+    out->session = coder_get(&in, 8);
+    out->slot = coder_get(&in, 2) & UINT16_MAX;
+    out->number = coder_get(&in, 8) & UINT64_C(0xffffffffffff);
+    return !in.bad;
 }

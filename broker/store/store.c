@@ -57,6 +57,30 @@ wherry_err store_backup(const char *url, const char *file, struct store_backup *
     return kind->backup(url, file, told);
 }
 
+static wherry_err verify(const char *url, bool salvage, const struct store_verify *how,
+                         struct store_verified *out) {
+    *out = (struct store_verified){0};
+    wherry_err err = store_check_url(url);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    const struct store_ops *kind = kind_of_url(url);
+    if (kind->verify == NULL) {
+        return err_set(WHERRY_E_INVALID, "%s keeps nothing that could be checked", kind->scheme);
+    }
+    return kind->verify(url, salvage, how, out);
+}
+
+wherry_err store_check(const char *url, const struct store_verify *how,
+                       struct store_verified *out) {
+    return verify(url, false, how, out);
+}
+
+wherry_err store_salvage(const char *url, const struct store_verify *how,
+                         struct store_verified *out) {
+    return verify(url, true, how, out);
+}
+
 void store_identity(const struct store *store, struct store_identity *out) {
     store->ops->identity(store, out);
 }

@@ -27,6 +27,8 @@
 #include "broker/core/record.h"
 #include "common/include/wherry_base.h"
 
+#include <limits.h>
+
 struct store;
 
 struct store_identity {
@@ -55,6 +57,33 @@ struct store_batch {
 /* Takes a record of the scan, which is borrowed for the call; anything but OK ends the scan. */
 typedef wherry_err store_each(void *context, const struct store_change *record);
 
+/* One thing that is wrong. */
+struct store_damaged { /* borrowed for the call */
+    uint8_t key[RECORD_KEY_SIZE]; /* kind 0: no record is known */
+    struct span head;             /* what could be read of it, perhaps wrong; or empty */
+    const char *what;
+};
+typedef void store_damage(void *context, const struct store_damaged *told);
+
+enum { STORE_KINDS = 16 };
+
+struct store_verify {
+    store_each *each;     /* every record that is whole; PROTOCOL: it is damaged after all */
+    store_damage *damage; /* everything that is not */
+    void *context;
+};
+
+struct store_verified {
+    uint8_t uuid[16];
+    uint64_t epoch;
+    uint64_t found[STORE_KINDS];    /* records of each kind; of kind 0: pieces of large ones */
+    uint64_t expected[STORE_KINDS]; /* as the store counted them; all 0 if that is damaged */
+    uint64_t damages;
+    uint64_t bytes;
+    bool salvaged;        /* the store was made anew of what was found */
+    char kept[PATH_MAX];  /* then: the damaged file */
+};
+
 struct store_backup { /* what was written */
     uint64_t bytes;
     uint64_t records;
@@ -76,6 +105,8 @@ struct store_ops {
     void (*close)(struct store **store);
     /* NULL: it keeps nothing to be copied. */
     wherry_err (*backup)(const char *url, const char *file, struct store_backup *told);
+    wherry_err (*verify)(const char *url, bool salvage, const struct store_verify *how,
+                         struct store_verified *out);
 };
 
 /* Every store starts with its kind. */
@@ -87,7 +118,8 @@ struct store {
  * wherry_last_error() says what is wrong. */
 wherry_err store_check_url(const char *url);
 /* OK; INVALID: as above; BUSY: another process uses it; SYSTEM: unusable; PROTOCOL: damaged, or
- * written by an unknown version. The text says which and what to do. */
+ * written by an unknown version. The text says which and what to do. In here, and in store_scan(),
+ * damage may also end the process with code 5, after a line on stderr that says so. */
 wherry_err store_open(const char *url, struct store **out);
 
 /* Not in a process that has the store open: its locks would be lost (fcntl).
@@ -96,6 +128,17 @@ wherry_err store_open(const char *url, struct store **out);
  * nothing to copy, or the file is there already; BUSY: given up, because the store grew too much
  * meanwhile; SYSTEM. Then nothing is left of it. */
 wherry_err store_backup(const char *url, const char *file, struct store_backup *told);
+
+/* Reads everything in a store that nobody uses, past what is damaged, and changes nothing. OK: read
+ * to its end (out->damages says how it is); INVALID: nothing that could be read; BUSY: in use;
+ * SYSTEM, PROTOCOL: it cannot be read at all, or is of an unknown version. */
+wherry_err store_check(const char *url, const struct store_verify *how,
+                       struct store_verified *out);
+/* The same; if anything is damaged, the store is then made anew of what is not, and the damaged
+ * file is kept beside it. What is made so draws a uuid of its own at its first start: clients whose
+ * tasks are missing must not wait for them (rules §2.3). Nothing has changed unless OK. */
+wherry_err store_salvage(const char *url, const struct store_verify *how,
+                         struct store_verified *out);
 
 void store_identity(const struct store *store, struct store_identity *out);
 /* Each record, by kind and then in key order, before the first commit. OK; what `each` returned;

@@ -7,8 +7,6 @@
 #include "common/checksum.h"
 
 #include <endian.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 static const char row_magic[8] = "wherry\0";
@@ -86,7 +84,7 @@ void format_piece_write(const struct store_change *change, uint32_t number, uint
 }
 
 bool format_piece_read(struct span key, struct span value, struct span *out) {
-    if (value.size < FORMAT_PIECE_HEAD) {
+    if (value.size < FORMAT_PIECE_HEAD || value.size > FORMAT_PIECE_HEAD + FORMAT_PIECE) {
         return false;
     }
     *out = (struct span){value.data + FORMAT_PIECE_HEAD, value.size - FORMAT_PIECE_HEAD};
@@ -127,14 +125,15 @@ uint64_t format_body_size(struct span value) {
 
 enum format_found format_record_read(struct span key, struct span value, struct format_record *out,
                                      uint32_t *version) {
-    if (key.size != RECORD_KEY_SIZE || value.size < FORMAT_RECORD_HEAD) {
+    if (key.size != RECORD_KEY_SIZE || value.size < FORMAT_RECORD_HEAD ||
+        value.size > FORMAT_RECORD_HEAD + FORMAT_PIECE) {
         return FORMAT_DAMAGED;
     }
     if (get32(value.data + 12) != record_check(key.data, value)) {
         return FORMAT_DAMAGED;
     }
     *version = value.data[0];
-    if (*version != FORMAT_VERSION) {
+    if (*version < FORMAT_OLDEST || *version > FORMAT_VERSION) {
         return FORMAT_UNKNOWN_VERSION;
     }
     out->head_size = get32(value.data + 4);
@@ -171,7 +170,7 @@ enum format_found format_row_read(struct span value, struct lmdb_row *out, uint3
         return FORMAT_DAMAGED;
     }
     *version = get32(at + 8);
-    if (*version != FORMAT_VERSION) {
+    if (*version < FORMAT_OLDEST || *version > FORMAT_VERSION) {
         return FORMAT_UNKNOWN_VERSION;
     }
     const uint8_t *check = value.data + FORMAT_ROW_SIZE - 8;
@@ -197,6 +196,25 @@ uint64_t format_key_number(const uint8_t *key) {
     return get64(&number);
 }
 
+static size_t text_add(char *out, size_t size, size_t at, const char *text) {
+    while (*text != '\0' && at + 1 < size) {
+        out[at++] = *text++;
+    }
+    out[at] = '\0';
+    return at;
+}
+
+static size_t number_add(char *out, size_t size, size_t at, uint64_t number) {
+    char digits[24];
+    size_t first = sizeof digits - 1;
+    digits[first] = '\0';
+    do {
+        digits[--first] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return text_add(out, size, at, digits + first);
+}
+
 void format_key_text(const uint8_t *key, char *out, size_t size) {
     static const char *const kinds[FORMAT_KINDS] = {
         [RECORD_STORE] = "the engine's row", [RECORD_QUEUE] = "queue",
@@ -204,7 +222,9 @@ void format_key_text(const uint8_t *key, char *out, size_t size) {
         [RECORD_TASK] = "task",
     };
     const char *kind = key[0] < FORMAT_KINDS ? kinds[key[0]] : NULL;
-    snprintf(out, size, "%s %" PRIu64 " of slot %u",
-             kind != NULL ? kind : "record of no known kind", format_key_number(key),
-             (unsigned)key[2] << 8 | key[3]);
+    size_t at = text_add(out, size, 0, kind != NULL ? kind : "record of no known kind");
+    at = text_add(out, size, at, " ");
+    at = number_add(out, size, at, format_key_number(key));
+    at = text_add(out, size, at, " of slot ");
+    number_add(out, size, at, (unsigned)key[2] << 8 | key[3]);
 }

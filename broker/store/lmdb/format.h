@@ -20,11 +20,12 @@
 
 enum {
     FORMAT_VERSION = 1,
+    FORMAT_OLDEST = 1, /* readers take this one and what follows, up to their own */
     FORMAT_RECORD_HEAD = 16,
     FORMAT_PIECE_HEAD = 4,
     FORMAT_PIECE = 65504,
     FORMAT_PIECE_KEY = RECORD_KEY_SIZE + 4,
-    FORMAT_KINDS = 16,
+    FORMAT_KINDS = STORE_KINDS,
     FORMAT_ROW_SIZE = 8 + 4 + 4 + 16 + 8 + 8 + 8 + 8 * FORMAT_KINDS + 8,
 };
 
@@ -76,7 +77,8 @@ void format_row_write(const struct lmdb_row *row, uint8_t *out);
 enum format_found format_row_read(struct span value, struct lmdb_row *out, uint32_t *version);
 
 uint64_t format_key_number(const uint8_t *key); /* arrival or id */
-/* "task 77 of slot 12": for messages. */
+/* "task 77 of slot 12": for messages; async-signal-safe. FORMAT_KEY_TEXT bytes are enough. */
+enum { FORMAT_KEY_TEXT = 80 };
 void format_key_text(const uint8_t *key, char *out, size_t size);
 
 #endif

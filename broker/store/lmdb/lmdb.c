@@ -10,6 +10,7 @@
  * differs from those that a copy of this store gave in another future. */
 #include "broker/store/lmdb/lmdb.h"
 #include "broker/store/lmdb/folder.h"
+#include "broker/store/lmdb/guard.h"
 
 #include "common/check.h"
 #include "common/entropy.h"
@@ -41,9 +42,7 @@ static wherry_err lmdb_refuse_errno(const struct lmdb *lmdb, const char *what) {
     return lmdb_refuse(lmdb, what, errno);
 }
 
-/* As much address space as was asked for or, where a limit or a sanitizer leaves less, a quarter of
- * it, and so on: the store's file cannot grow beyond it, which is told in time (reserve.c). */
-static void map_fit(struct lmdb_url *url) {
+void lmdb_map_fit(struct lmdb_url *url) {
     uint64_t wanted = url->map_bytes;
     for (; url->map_bytes > MAP_LEAST; url->map_bytes /= 4) {
         void *probe = mmap(NULL, url->map_bytes, PROT_READ,
@@ -74,19 +73,14 @@ static int tables_open(MDB_txn *txn, unsigned flags, MDB_dbi *objects, MDB_dbi *
     return rc != 0 ? rc : mdb_dbi_open(txn, "tasks", flags, tasks);
 }
 
-/* The tables and the row, epoch 0: no start was ever given one. */
-static int make_rows(MDB_env *env) {
-    struct lmdb_row row = {0};
+int lmdb_make_tables(struct lmdb *lmdb) {
     MDB_txn *txn = NULL;
-    MDB_dbi objects;
-    MDB_dbi tasks;
-    int rc = mdb_txn_begin(env, NULL, 0, &txn);
+    int rc = mdb_txn_begin(lmdb->env, NULL, 0, &txn);
     if (rc != 0) {
         return rc;
     }
-    entropy_fill(row.uuid, sizeof row.uuid);
-    rc = tables_open(txn, MDB_CREATE, &objects, &tasks);
-    rc = rc != 0 ? rc : lmdb_put_row(txn, objects, &row);
+    rc = tables_open(txn, MDB_CREATE, &lmdb->objects, &lmdb->tasks);
+    rc = rc != 0 ? rc : lmdb_put_row(txn, lmdb->objects, &lmdb->row);
     if (rc != 0) {
         mdb_txn_abort(txn);
         return rc;
@@ -94,15 +88,17 @@ static int make_rows(MDB_env *env) {
     return mdb_txn_commit(txn);
 }
 
+/* Epoch 0: no start was ever given one. */
 static wherry_err lmdb_make(struct lmdb *lmdb) {
     char path[PATH_SIZE];
-    MDB_env *env = NULL;
     snprintf(path, sizeof path, "%s/data.mdb.new", lmdb->url.folder);
     unlinkat(lmdb->folder_fd, "data.mdb.new", 0);
     unlinkat(lmdb->folder_fd, "data.mdb.new-lock", 0);
-    int rc = lmdb_env_open(path, MDB_NOSUBDIR, lmdb->url.map_bytes, &env);
-    rc = rc != 0 ? rc : make_rows(env);
-    mdb_env_close(env);
+    entropy_fill(lmdb->row.uuid, sizeof lmdb->row.uuid);
+    int rc = lmdb_env_open(path, MDB_NOSUBDIR, lmdb->url.map_bytes, &lmdb->env);
+    rc = rc != 0 ? rc : lmdb_make_tables(lmdb);
+    mdb_env_close(lmdb->env);
+    lmdb->env = NULL;
     if (rc != 0) {
         return lmdb_refuse(lmdb, "cannot make it", rc);
     }
@@ -206,7 +202,11 @@ static wherry_err env_ready(struct lmdb *lmdb) {
         }
     }
     int rc = lmdb_env_open(lmdb->url.folder, 0, lmdb->url.map_bytes, &lmdb->env);
-    return rc != 0 ? lmdb_refuse(lmdb, "cannot open it", rc) : row_raise(lmdb);
+    if (rc != 0) {
+        return lmdb_refuse(lmdb, "cannot open it", rc);
+    }
+    wherry_err err = lmdb_metas_check(lmdb->folder_fd, lmdb->url.folder);
+    return err != WHERRY_OK ? err : row_raise(lmdb);
 }
 
 static void identity_take(struct lmdb *lmdb) {
@@ -259,7 +259,12 @@ static void lmdb_close(struct store **store) {
 
 static wherry_err lmdb_begin(struct lmdb *lmdb) {
     wherry_err err = folder_open(lmdb->url.folder, true, &lmdb->folder_fd);
-    err = err != WHERRY_OK ? err : env_ready(lmdb);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    guard_begin(lmdb->url.folder);
+    err = env_ready(lmdb);
+    guard_end();
     if (err != WHERRY_OK) {
         return err;
     }
@@ -283,7 +288,7 @@ static wherry_err lmdb_open(const char *url, struct store **out) {
     struct store *store = &lmdb->store;
     wherry_err err = lmdb_url_read(url, &lmdb->url);
     if (err == WHERRY_OK) {
-        map_fit(&lmdb->url);
+        lmdb_map_fit(&lmdb->url);
         err = lmdb_begin(lmdb);
     }
     if (err != WHERRY_OK) {
@@ -328,4 +333,5 @@ const struct store_ops store_lmdb_ops = {
     .fd = lmdb_fd,
     .close = lmdb_close,
     .backup = lmdb_backup,
+    .verify = lmdb_verify,
 };

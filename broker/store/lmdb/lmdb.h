@@ -76,6 +76,11 @@ static inline struct lmdb *lmdb_of(const struct store *store) {
 
 /* 0, or LMDB's error; env is to be closed in any case. */
 int lmdb_env_open(const char *path, unsigned flags, uint64_t map_bytes, MDB_env **out);
+/* The tables and the row, in a new file. */
+int lmdb_make_tables(struct lmdb *lmdb);
+/* As much address space as was asked for or, where a limit or a sanitizer leaves less, a quarter of
+ * it, and so on: the store's file cannot grow beyond it, which is told in time (reserve.c). */
+void lmdb_map_fit(struct lmdb_url *url);
 
 /* ---- backup.c ---- */
 
@@ -83,6 +88,14 @@ wherry_err lmdb_backup(const char *url, const char *file, struct store_backup *t
 /* The same; it is given up when the store grows by more than growth_bytes. */
 wherry_err lmdb_backup_within(const char *url, const char *file, uint64_t growth_bytes,
                               struct store_backup *told);
+
+/* ---- verify.c ---- */
+
+/* The two meta pages of a file follow each other, as each commit leaves them. LMDB would take the
+ * older one for the newest when a flipped bit makes it look so. OK, PROTOCOL, SYSTEM. */
+wherry_err lmdb_metas_check(int folder_fd, const char *folder);
+wherry_err lmdb_verify(const char *url, bool salvage, const struct store_verify *how,
+                       struct store_verified *out);
 
 /* ---- commit.c ---- */
 

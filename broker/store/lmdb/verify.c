@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Looking at a store that nobody serves: everything in it is read, past whatever is damaged, and
+ * nothing is changed. The folder's lock is taken, LMDB's own is not: not even lock.mdb is touched.
+ *
+ * What is looked at besides the records: that the two meta pages follow each other, the row, that
+ * the row is of the last transaction, and that there is as much of each kind as the row says. */
+#include "broker/store/lmdb/folder.h"
+#include "broker/store/lmdb/guard.h"
+#include "broker/store/lmdb/salvage.h"
+#include "broker/store/lmdb/scan.h"
+
+#include "common/err.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    META_PAGE_SIZE_AT = 40,    /* of a meta page: mm_dbs[0].md_pad, … */
+    META_TRANSACTION_AT = 144, /* … and mm_txnid */
+    META_BYTES = 152,
+};
+
+/* ---- meta pages ------------------------------------------------------------------------------ */
+
+static bool meta_read(int fd, uint64_t at, uint32_t *page_bytes, uint64_t *transaction) {
+    uint8_t meta[META_BYTES];
+    if (pread(fd, meta, sizeof meta, (off_t)at) != (ssize_t)sizeof meta) {
+        return false;
+    }
+    memcpy(page_bytes, meta + META_PAGE_SIZE_AT, sizeof *page_bytes);
+    memcpy(transaction, meta + META_TRANSACTION_AT, sizeof *transaction);
+    return true;
+}
+
+/* Transaction n is written to page n mod 2, so the other page holds n − 1. */
+static bool metas_follow(int fd) {
+    uint32_t page_bytes[2];
+    uint64_t transaction[2];
+    return meta_read(fd, 0, &page_bytes[0], &transaction[0]) && page_bytes[0] >= 512 &&
+           page_bytes[0] <= 65536 &&
+           meta_read(fd, page_bytes[0], &page_bytes[1], &transaction[1]) &&
+           page_bytes[0] == page_bytes[1] && transaction[0] % 2 == 0 && transaction[1] % 2 == 1 &&
+           (transaction[0] + 1 == transaction[1] || transaction[1] + 1 == transaction[0]);
+}
+
+wherry_err lmdb_metas_check(int folder_fd, const char *folder) {
+    int fd = openat(folder_fd, "data.mdb", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return err_set(WHERRY_E_SYSTEM, "the store in %s: data.mdb: %s", folder, strerror(errno));
+    }
+    bool follow = metas_follow(fd);
+    close(fd);
+    return follow ? WHERRY_OK
+                  : err_set(WHERRY_E_PROTOCOL,
+                            "the store in %s is damaged: its meta pages do not follow each other; "
+                            "wherry-broker --salvage goes on with what can be read",
+                            folder);
+}
+
+/* ---- what is there --------------------------------------------------------------------------- */
+
+struct look {
+    struct lmdb lmdb; /* url, folder_fd, env, tables and row alone */
+    const struct store_verify *how;
+    struct store_verified *out;
+    struct scan scan;
+    struct salvage *salvage; /* NULL: only look */
+    MDB_dbi *table;          /* being opened, … */
+    const char *name;
+    bool row_read;
+};
+
+static wherry_err look_each(void *context, const struct store_change *record) {
+    struct look *look = context;
+    wherry_err err = look->how->each(look->how->context, record);
+    return err == WHERRY_OK && look->salvage != NULL ? salvage_take(look->salvage, record) : err;
+}
+
+static void look_damage(void *context, const struct store_damaged *told) {
+    struct look *look = context;
+    look->out->damages++;
+    look->how->damage(look->how->context, told);
+}
+
+static void look_tell(struct look *look, const char *what) {
+    look_damage(look, &(struct store_damaged){.what = what});
+}
+
+static int step_open(void *context) {
+    struct look *look = context;
+    struct lmdb *lmdb = &look->lmdb;
+    int rc =
+        lmdb_env_open(lmdb->url.folder, MDB_RDONLY | MDB_NOLOCK, lmdb->url.map_bytes, &lmdb->env);
+    return rc != 0 ? rc : mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &look->scan.txn);
+}
+
+static int step_table(void *context) {
+    struct look *look = context;
+    return mdb_dbi_open(look->scan.txn, look->name, 0, look->table);
+}
+
+static int step_row(void *context) {
+    struct look *look = context;
+    uint8_t name = 0;
+    uint32_t version = 0;
+    MDB_val key = {1, &name};
+    MDB_val value;
+    int rc = mdb_get(look->scan.txn, look->lmdb.objects, &key, &value);
+    if (rc != 0) {
+        return rc;
+    }
+    struct span found = {value.mv_data, value.mv_size};
+    look->row_read = format_row_read(found, &look->lmdb.row, &version) == FORMAT_OK;
+    return 0;
+}
+
+static void look_at_row(struct look *look) {
+    struct store_verified *out = look->out;
+    const struct lmdb_row *row = &look->lmdb.row;
+    if (guard_call(step_row, look) != 0 || !look->row_read) {
+        look->row_read = false;
+        look_tell(look, "the store's row does not fit its check");
+        return;
+    }
+    if (row->transaction != mdb_txn_id(look->scan.txn)) {
+        look_tell(look, "the store's row is not of its last transaction");
+    }
+    memcpy(out->uuid, row->uuid, sizeof out->uuid);
+    memcpy(out->expected, row->counts, sizeof out->expected);
+    out->epoch = row->epoch;
+}
+
+static bool look_open_table(struct look *look, const char *name, MDB_dbi *table) {
+    char what[64];
+    look->name = name;
+    look->table = table;
+    if (guard_call(step_table, look) == 0) {
+        return true;
+    }
+    snprintf(what, sizeof what, "the table \"%s\" cannot be opened", name);
+    look_tell(look, what);
+    return false;
+}
+
+static void look_compare(struct look *look) {
+    const struct store_verified *out = look->out;
+    char what[128];
+    for (uint32_t i = 0; look->row_read && i < FORMAT_KINDS; i++) {
+        if (out->found[i] != out->expected[i]) {
+            snprintf(what, sizeof what,
+                     "of kind %u there are %" PRIu64 " records, and there should be %" PRIu64, i,
+                     out->found[i], out->expected[i]);
+            look_tell(look, what);
+        }
+    }
+}
+
+static wherry_err look_at_all(struct look *look) {
+    struct scan *scan = &look->scan;
+    struct lmdb *lmdb = &look->lmdb;
+    bool objects = look_open_table(look, "objects", &lmdb->objects);
+    if (objects) {
+        look_at_row(look);
+    }
+    wherry_err err = objects ? scan_table(scan, lmdb->objects) : WHERRY_OK;
+    if (err == WHERRY_OK && look_open_table(look, "tasks", &lmdb->tasks)) {
+        err = scan_table(scan, lmdb->tasks);
+    }
+    memcpy(look->out->found, scan->counts, sizeof look->out->found);
+    look_compare(look);
+    return err;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static wherry_err look_open(struct look *look) {
+    struct lmdb *lmdb = &look->lmdb;
+    struct stat status;
+    wherry_err err = folder_open(lmdb->url.folder, false, &lmdb->folder_fd);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    if (fstatat(lmdb->folder_fd, "data.mdb", &status, 0) != 0) {
+        return err_set(WHERRY_E_INVALID, "there is no store in %s: no data.mdb", lmdb->url.folder);
+    }
+    look->out->bytes = (uint64_t)status.st_size;
+    if (lmdb_metas_check(lmdb->folder_fd, lmdb->url.folder) != WHERRY_OK) {
+        look_tell(look, "its meta pages do not follow each other");
+    }
+    int rc = guard_call(step_open, look);
+    return rc == 0 ? WHERRY_OK
+                   : err_set(WHERRY_E_PROTOCOL,
+                             "the store in %s cannot be read at all: %s; start on a backup of it",
+                             lmdb->url.folder, mdb_strerror(rc));
+}
+
+static void look_close(struct look *look) {
+    salvage_close(&look->salvage);
+    if (look->scan.txn != NULL) {
+        mdb_txn_abort(look->scan.txn);
+    }
+    mdb_env_close(look->lmdb.env);
+    if (look->lmdb.folder_fd >= 0) {
+        close(look->lmdb.folder_fd);
+    }
+    scan_fini(&look->scan);
+}
+
+wherry_err lmdb_verify(const char *url, bool salvage, const struct store_verify *how,
+                       struct store_verified *out) {
+    struct look look = {.how = how, .out = out, .lmdb = {.folder_fd = -1}};
+    wherry_err err = lmdb_url_read(url, &look.lmdb.url);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    lmdb_map_fit(&look.lmdb.url);
+    look.scan.folder = look.lmdb.url.folder;
+    look.scan.each = look_each;
+    look.scan.damage = look_damage;
+    look.scan.context = &look;
+    guard_begin(look.lmdb.url.folder);
+    err = look_open(&look);
+    if (err == WHERRY_OK && salvage) {
+        err = salvage_open(&look.lmdb, &look.salvage);
+    }
+    err = err != WHERRY_OK ? err : look_at_all(&look);
+    if (err == WHERRY_OK && salvage && out->damages > 0) {
+        err = salvage_publish(look.salvage, look.row_read ? &look.lmdb.row : NULL, out->kept);
+        out->salvaged = err == WHERRY_OK;
+    }
+    guard_end();
+    look_close(&look);
+    return err;
+}
