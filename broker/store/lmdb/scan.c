@@ -153,6 +153,7 @@ static key_number key_number_of(const uint8_t *key, size_t size) {
 struct seek {
     struct scan *scan;
     uint8_t key[RECORD_KEY_SIZE];
+    uint8_t found[RECORD_KEY_SIZE]; /* the key that is there, cut or filled up */
 };
 
 static int step_seek(void *context) {
@@ -160,7 +161,12 @@ static int step_seek(void *context) {
     struct scan *scan = seek->scan;
     scan->key = (MDB_val){sizeof seek->key, seek->key};
     int rc = mdb_cursor_get(scan->cursor, &scan->key, &scan->value, MDB_SET_RANGE);
-    return rc == 0 && key_order(scan->key, seek->key, sizeof seek->key) < 0 ? MDB_CORRUPTED : rc;
+    if (rc != 0) {
+        return rc;
+    }
+    size_t size = scan->key.mv_size < sizeof seek->found ? scan->key.mv_size : sizeof seek->found;
+    memcpy(seek->found, scan->key.mv_data, size);
+    return key_order(scan->key, seek->key, sizeof seek->key) < 0 ? MDB_CORRUPTED : 0;
 }
 
 /* The cursor is made anew: one whose step broke off stands nowhere. */
@@ -172,12 +178,16 @@ static int seek_to(struct scan *scan, key_number number) {
     mdb_cursor_close(scan->cursor);
     scan->cursor = NULL;
     int rc = mdb_cursor_open(scan->txn, scan->table, &scan->cursor);
-    return rc != 0 ? rc : guard_call(step_seek, &seek);
+    rc = rc != 0 ? rc : guard_call(step_seek, &seek);
+    memcpy(scan->passed, seek.found, sizeof scan->passed);
+    return rc;
 }
 
 /* False: nothing above the last key can be read, or is there. */
 static bool scan_skip(struct scan *scan) {
     key_number low = key_number_of(scan->seen, scan->seen_size);
+    key_number passed = scan->has_passed ? key_number_of(scan->passed, RECORD_KEY_SIZE) : 0;
+    low = passed > low ? passed : low;
     key_number end = (key_number)1 << (8 * RECORD_KEY_SIZE);
     key_number high = low + 1;
     int rc = MDB_CORRUPTED;
@@ -199,6 +209,7 @@ static bool scan_skip(struct scan *scan) {
         }
     }
     scan->again = seek_to(scan, high) == 0;
+    scan->has_passed = scan->again;
     return scan->again;
 }
 
@@ -275,6 +286,7 @@ wherry_err scan_table(struct scan *scan, MDB_dbi table) {
     scan->table = table;
     scan->seen_size = 0;
     scan->again = false;
+    scan->has_passed = false;
     int rc = mdb_cursor_open(scan->txn, table, &scan->cursor);
     while (err == WHERRY_OK && rc == 0) {
         rc = scan_step(scan, step_next);

@@ -28,7 +28,9 @@ struct scan {
     MDB_cursor *cursor;
     MDB_val key;
     MDB_val value;
-    bool again;                     /* the cursor stands on what comes next */
+    bool again; /* the cursor stands on what comes next */
+    uint8_t passed[RECORD_KEY_SIZE]; /* found past a page that could not be read, … */
+    bool has_passed;                 /* … if there was one: the next search begins above it */
     uint8_t seen[FORMAT_PIECE_KEY]; /* the key before `key` */
     size_t seen_size;
     uint8_t bad[RECORD_KEY_SIZE]; /* the last one that was told: its pieces are not told again */

@@ -3,8 +3,9 @@
  * Looking at a store that nobody serves: everything in it is read, past whatever is damaged, and
  * nothing is changed. The folder's lock is taken, LMDB's own is not: not even lock.mdb is touched.
  *
- * What is looked at besides the records: that the two meta pages follow each other, the row, that
- * the row is of the last transaction, and that there is as much of each kind as the row says. */
+ * What is looked at besides the records: the row, that there is as much of each kind as it says,
+ * and the list of free pages. Where the meta pages, or the row, are not those of one last
+ * transaction, nothing is read: records of an old state are whole as well. */
 #include "broker/store/lmdb/folder.h"
 #include "broker/store/lmdb/guard.h"
 #include "broker/store/lmdb/salvage.h"
@@ -58,8 +59,8 @@ wherry_err lmdb_metas_check(int folder_fd, const char *folder) {
     close(fd);
     return follow ? WHERRY_OK
                   : err_set(WHERRY_E_PROTOCOL,
-                            "the store in %s is damaged: its meta pages do not follow each other; "
-                            "wherry-broker --salvage goes on with what can be read",
+                            "the store in %s is damaged: its meta pages do not follow each other, "
+                            "and which of its states is the last is not known; start on a backup",
                             folder);
 }
 
@@ -120,20 +121,25 @@ static int step_row(void *context) {
     return 0;
 }
 
-static void look_at_row(struct look *look) {
+/* An old row would be one of an old state, whose records are whole and no longer true. */
+static wherry_err look_at_row(struct look *look) {
     struct store_verified *out = look->out;
     const struct lmdb_row *row = &look->lmdb.row;
     if (guard_call(step_row, look) != 0 || !look->row_read) {
         look->row_read = false;
         look_tell(look, "the store's row does not fit its check");
-        return;
+        return WHERRY_OK;
     }
     if (row->transaction != mdb_txn_id(look->scan.txn)) {
-        look_tell(look, "the store's row is not of its last transaction");
+        return err_set(WHERRY_E_PROTOCOL,
+                       "the store in %s is damaged: its row is not of its last transaction, so "
+                       "what it leads to may be old; start on a backup",
+                       look->lmdb.url.folder);
     }
     memcpy(out->uuid, row->uuid, sizeof out->uuid);
     memcpy(out->expected, row->counts, sizeof out->expected);
     out->epoch = row->epoch;
+    return WHERRY_OK;
 }
 
 static bool look_open_table(struct look *look, const char *name, MDB_dbi *table) {
@@ -161,19 +167,45 @@ static void look_compare(struct look *look) {
     }
 }
 
+/* The list of free pages, LMDB's table 0: pages by the transaction that freed them. Whoever starts
+ * takes from it; each entry is a count and so many page numbers. */
+static int step_free(void *context) {
+    struct look *look = context;
+    MDB_cursor *cursor = NULL;
+    MDB_envinfo info;
+    MDB_val key;
+    MDB_val value;
+    int rc = mdb_cursor_open(look->scan.txn, 0, &cursor);
+    mdb_env_info(look->lmdb.env, &info);
+    while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        const size_t *pages = value.mv_data;
+        bool fits = key.mv_size == sizeof(size_t) && value.mv_size % sizeof *pages == 0 &&
+                    value.mv_size / sizeof *pages == pages[0] + 1;
+        for (size_t i = 1; fits && i <= pages[0]; i++) {
+            fits = pages[i] <= info.me_last_pgno;
+        }
+        rc = fits ? 0 : MDB_CORRUPTED;
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 static wherry_err look_at_all(struct look *look) {
     struct scan *scan = &look->scan;
     struct lmdb *lmdb = &look->lmdb;
-    bool objects = look_open_table(look, "objects", &lmdb->objects);
-    if (objects) {
-        look_at_row(look);
+    wherry_err err = WHERRY_OK;
+    if (look_open_table(look, "objects", &lmdb->objects)) {
+        err = look_at_row(look);
+        err = err != WHERRY_OK ? err : scan_table(scan, lmdb->objects);
     }
-    wherry_err err = objects ? scan_table(scan, lmdb->objects) : WHERRY_OK;
     if (err == WHERRY_OK && look_open_table(look, "tasks", &lmdb->tasks)) {
         err = scan_table(scan, lmdb->tasks);
     }
     memcpy(look->out->found, scan->counts, sizeof look->out->found);
     look_compare(look);
+    if (guard_call(step_free, look) != 0) {
+        look_tell(look, "the list of free pages cannot be read");
+    }
     return err;
 }
 
@@ -190,11 +222,8 @@ static wherry_err look_open(struct look *look) {
         return err_set(WHERRY_E_INVALID, "there is no store in %s: no data.mdb", lmdb->url.folder);
     }
     look->out->bytes = (uint64_t)status.st_size;
-    if (lmdb_metas_check(lmdb->folder_fd, lmdb->url.folder) != WHERRY_OK) {
-        look_tell(look, "its meta pages do not follow each other");
-    }
     int rc = guard_call(step_open, look);
-    return rc == 0 ? WHERRY_OK
+    return rc == 0 ? lmdb_metas_check(lmdb->folder_fd, lmdb->url.folder)
                    : err_set(WHERRY_E_PROTOCOL,
                              "the store in %s cannot be read at all: %s; start on a backup of it",
                              lmdb->url.folder, mdb_strerror(rc));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The persist barrier with a store that keeps (rules §1). */
+#include "broker/core/coder.h"
 #include "tests/unit/broker/core/bench.h"
 
 #include <string.h>
@@ -209,6 +210,73 @@ static void damaged_records_are_refused(void **state) {
     engine_destroy(&engine);
 }
 
+static void put_key(struct record *record, enum record_kind kind, uint8_t id) {
+    record->key[0] = (uint8_t)kind;
+    record->key[RECORD_KEY_SIZE - 1] = id;
+}
+
+/* A session with one refusal, in the layout of `version`. */
+static struct bytes session_head(uint32_t version) {
+    struct bytes head = BYTES_EMPTY;
+    static const uint8_t secret[WIRE_SECRET_SIZE] = {1};
+    coder_put(&head, version, 1);
+    coder_put(&head, 1, 1);
+    bytes_append(&head, secret, sizeof secret);
+    coder_put(&head, 0, 8);
+    coder_put(&head, 1, 2);
+    coder_put(&head, 77, 2);
+    coder_put(&head, 3, 8);
+    coder_put(&head, 0, 4);
+    coder_put(&head, 1, 4);
+    coder_put(&head, 5, 8);
+    if (version > 1) {
+        coder_put(&head, 0, 3);
+    }
+    coder_put(&head, WHERRY_E_FULL, 1);
+    coder_seal(&head, 0);
+    return head;
+}
+
+static struct bytes queue_head(uint32_t version) {
+    struct bytes head = BYTES_EMPTY;
+    coder_put(&head, version, 1);
+    coder_put(&head, 1, 8);
+    coder_put(&head, 10, 8);
+    coder_put(&head, 1000, 8);
+    if (version > 1) {
+        coder_put(&head, 0, 1);
+        coder_put(&head, 0, 8);
+        coder_put(&head, 0, 8);
+        coder_put(&head, 0, 8);
+    }
+    coder_put_text(&head, span_of_text("mail"));
+    coder_seal(&head, 0);
+    return head;
+}
+
+static wherry_err restore_head(struct engine *engine, enum record_kind kind, struct bytes head) {
+    struct record record = {.head = bytes_span(&head)};
+    put_key(&record, kind, 1);
+    wherry_err err = engine_restore(engine, &record);
+    bytes_free(&head);
+    return err;
+}
+
+static void heads_of_this_version_and_of_the_one_before_are_read_and_no_others(void **state) {
+    (void)state;
+    for (uint32_t version = 0; version <= RECORD_VERSION + 1; version++) {
+        struct engine_config config = {.keeps = true, .epoch = 5};
+        struct engine *engine = engine_create(&config);
+        bool known = version >= RECORD_OLDEST && version <= RECORD_VERSION;
+        wherry_err expected = known ? WHERRY_OK : WHERRY_E_PROTOCOL;
+        assert_int_equal(restore_head(engine, RECORD_QUEUE, queue_head(version)), expected);
+        assert_int_equal(restore_head(engine, RECORD_SESSION, session_head(version)), expected);
+        assert_int_equal(engine_queue_count(engine), known);
+        assert_null(engine_audit(engine));
+        engine_destroy(&engine);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_told_before_it_is_committed),
@@ -222,6 +290,7 @@ int main(void) {
         cmocka_unit_test(what_was_parked_is_taken_up_step_by_step),
         cmocka_unit_test(no_space_stops_new_work_and_nothing_else),
         cmocka_unit_test(damaged_records_are_refused),
+        cmocka_unit_test(heads_of_this_version_and_of_the_one_before_are_read_and_no_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,10 +89,16 @@ static void shelf_start(struct shelf *shelf) {
     shelf->committed = 0;
 }
 
+static const char *shelf_root = "/tmp";
+
+void shelf_in_memory(void) {
+    shelf_root = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : shelf_root;
+}
+
 struct shelf *shelf_open(const char *scheme, const char *settings) {
     struct shelf *shelf = calloc(1, sizeof *shelf);
     assert_non_null(shelf);
-    snprintf(shelf->folder, sizeof shelf->folder, "/tmp/wherry-shelf-XXXXXX");
+    snprintf(shelf->folder, sizeof shelf->folder, "%s/wherry-shelf-XXXXXX", shelf_root);
     assert_non_null(mkdtemp(shelf->folder));
     bool memory = strcmp(scheme, "memory:") == 0;
     snprintf(shelf->url, sizeof shelf->url, "%s%s%s%s", scheme, memory ? "" : shelf->folder,
@@ -188,6 +194,21 @@ wherry_err shelf_end_commit(struct shelf *shelf) {
 void shelf_commit(struct shelf *shelf) {
     shelf_begin_commit(shelf);
     assert_int_equal(shelf_end_commit(shelf), WHERRY_OK);
+}
+
+static bool bytes_equal(const struct shelf_record *record, uint64_t number, struct span found,
+                        size_t size) {
+    uint8_t *expected = bytes_make(record, number, size);
+    bool equal = found.size == size && (size == 0 || memcmp(found.data, expected, size) == 0);
+    free(expected);
+    return equal;
+}
+
+bool shelf_has(const struct shelf *shelf, const struct store_change *found) {
+    uint32_t at = model_find(shelf, found->record.key);
+    return model_has(shelf, at, found->record.key) &&
+           bytes_equal(&shelf->model[at], 0, found->record.head, shelf->model[at].size.head) &&
+           bytes_equal(&shelf->model[at], 1, found->payload, shelf->model[at].size.payload);
 }
 
 /* ---- scans ----------------------------------------------------------------------------------- */

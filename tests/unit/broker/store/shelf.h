@@ -39,6 +39,8 @@ struct shelf {
     uint32_t seed;
 };
 
+/* Where folders are made: /tmp. Who opens thousands of stores takes shelf_in_memory(). */
+void shelf_in_memory(void);
 /* scheme: "memory:" or "lmdb:". settings: behind the folder, "?reserve=1M"; may be "". */
 struct shelf *shelf_open(const char *scheme, const char *settings);
 void shelf_close(struct shelf **shelf);
@@ -54,6 +56,8 @@ void shelf_begin_commit(struct shelf *shelf);
 wherry_err shelf_end_commit(struct shelf *shelf);
 void shelf_commit(struct shelf *shelf);
 
+/* The model has exactly this record. */
+bool shelf_has(const struct shelf *shelf, const struct store_change *found);
 /* Scans; fails the test at the first difference. */
 void shelf_expect(struct shelf *shelf);
 /* Scans and expects a failure; its text. */
