@@ -39,7 +39,7 @@ cmake --preset "${CHAOS_BUILD:-dev}" --log-level=WARNING >/dev/null
 cmake --build "$build" -j "$(nproc)" --target chaos_test
 export WHERRY_BIN=$PWD/$build/bin CHAOS_CLIENT=$PWD/$build/tests/chaos-client
 export CHAOS_PLUGIN=$PWD/$build/lib/chaos-functions.so CHAOS_KILLS=$rounds
-export WHERRY_TEST_DEADLINE_S=$((300 + rounds * 2))
+export WHERRY_TEST_DEADLINE_S=$((300 + rounds * 10))
 status=0
 for role in "${roles[@]:-broker house child client all}"; do
     # shellcheck disable=SC2086 # the default is several roles
