@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Planted faults: in the simulation's build alone, one rule at a time can be switched off, to prove
- * that the scenario which guards it would notice. In every other build PLANTED() is the constant
- * 0. */
+ * Planted faults: in the builds of the simulation and of tests/power alone, one rule at a time can
+ * be switched off, to prove that the test which guards it would notice. In every other build
+ * PLANTED() is the constant 0. */
 #ifndef WHERRY_PLANT_H
 #define WHERRY_PLANT_H
 
@@ -40,6 +40,8 @@ enum plant {
     PLANT_RENUMBER_UNSTORED,     /* 2.2 that a number was given up is forgotten with its broker */
     PLANT_LOST_WAKEUP,           /* 6.3 room in a queue wakes no putter */
     PLANT_BOUND_OFF_BY_ONE,      /* 6.3 one put too many is accepted */
+    PLANT_STORE_UNSYNCED,        /* 1.1 a commit is not synced (the store; tests/power) */
+    PLANT_STORE_EARLY,           /* 1.1 a batch is acknowledged before it is committed (as above) */
     PLANT_COUNT,
 };
 

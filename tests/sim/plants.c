@@ -45,6 +45,8 @@ static const char *const plants_names[PLANT_COUNT] = {
     [PLANT_RENUMBER_UNSTORED] = "renumber-unstored",
     [PLANT_LOST_WAKEUP] = "lost-wakeup",
     [PLANT_BOUND_OFF_BY_ONE] = "bound-off-by-one",
+    [PLANT_STORE_UNSYNCED] = "store-unsynced",
+    [PLANT_STORE_EARLY] = "store-early",
 };
 
 const char *plants_name(enum plant plant) {

@@ -13,6 +13,8 @@
  * was no space can be tried again as it is. */
 #include "broker/store/lmdb/lmdb.h"
 
+#include "common/plant.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -183,6 +185,9 @@ int lmdb_apply(struct lmdb *lmdb, const struct store_batch *batch) {
     if (rc != 0) {
         mdb_txn_abort(apply.txn);
         return rc;
+    }
+    if (PLANTED(PLANT_STORE_EARLY)) {
+        lmdb_acknowledge(lmdb, batch->number);
     }
     rc = mdb_txn_commit(apply.txn);
     if (rc == 0) {

@@ -16,6 +16,7 @@
 #include "common/entropy.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/plant.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -201,7 +202,8 @@ static wherry_err env_ready(struct lmdb *lmdb) {
             return err;
         }
     }
-    int rc = lmdb_env_open(lmdb->url.folder, 0, lmdb->url.map_bytes, &lmdb->env);
+    unsigned flags = PLANTED(PLANT_STORE_UNSYNCED) ? MDB_NOSYNC : 0;
+    int rc = lmdb_env_open(lmdb->url.folder, flags, lmdb->url.map_bytes, &lmdb->env);
     if (rc != 0) {
         return lmdb_refuse(lmdb, "cannot open it", rc);
     }

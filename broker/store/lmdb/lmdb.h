@@ -115,6 +115,8 @@ wherry_err lmdb_scan(struct store *store, store_each *each, void *context);
 wherry_err lmdb_writer_start(struct lmdb *lmdb);
 /* Waits for the batch under way, unless that waits for space. */
 void lmdb_writer_stop(struct lmdb *lmdb);
+/* The writer's: that batch is in; the next may come. */
+void lmdb_acknowledge(struct lmdb *lmdb, uint64_t batch);
 void lmdb_commit(struct store *store, const struct store_batch *batch);
 
 /* ---- reserve.c ---- */

@@ -6,6 +6,7 @@
 #include "common/rng.h"
 
 #include <ftw.h>
+#include <glob.h>
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -79,6 +80,12 @@ static void model_delete(struct shelf *shelf, const uint8_t *key) {
     }
 }
 
+static const char *shelf_root = "/tmp";
+
+void shelf_in_memory(void) {
+    shelf_root = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : shelf_root;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void shelf_start(struct shelf *shelf) {
@@ -89,16 +96,11 @@ static void shelf_start(struct shelf *shelf) {
     shelf->committed = 0;
 }
 
-static const char *shelf_root = "/tmp";
-
-void shelf_in_memory(void) {
-    shelf_root = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : shelf_root;
-}
-
 struct shelf *shelf_open(const char *scheme, const char *settings) {
     struct shelf *shelf = calloc(1, sizeof *shelf);
     assert_non_null(shelf);
-    snprintf(shelf->folder, sizeof shelf->folder, "%s/wherry-shelf-XXXXXX", shelf_root);
+    snprintf(shelf->folder, sizeof shelf->folder, "%s/wherry-shelf-%d-XXXXXX", shelf_root,
+             (int)getpid());
     assert_non_null(mkdtemp(shelf->folder));
     bool memory = strcmp(scheme, "memory:") == 0;
     snprintf(shelf->url, sizeof shelf->url, "%s%s%s%s", scheme, memory ? "" : shelf->folder,
@@ -120,6 +122,18 @@ static int path_remove(const char *path, const struct stat *stat, int type, stru
     (void)type;
     (void)walk;
     return remove(path);
+}
+
+void shelf_remove_of(pid_t pid) {
+    char pattern[64];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "%s/wherry-shelf-%d-*", shelf_root, (int)pid);
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            nftw(found.gl_pathv[i], path_remove, 8, FTW_DEPTH | FTW_PHYS);
+        }
+        globfree(&found);
+    }
 }
 
 void shelf_close(struct shelf **shelf_at) {
@@ -204,11 +218,15 @@ static bool bytes_equal(const struct shelf_record *record, uint64_t number, stru
     return equal;
 }
 
+bool shelf_is(const struct shelf_record *record, const struct store_change *found) {
+    return memcmp(record->key, found->record.key, RECORD_KEY_SIZE) == 0 &&
+           bytes_equal(record, 0, found->record.head, record->size.head) &&
+           bytes_equal(record, 1, found->payload, record->size.payload);
+}
+
 bool shelf_has(const struct shelf *shelf, const struct store_change *found) {
     uint32_t at = model_find(shelf, found->record.key);
-    return model_has(shelf, at, found->record.key) &&
-           bytes_equal(&shelf->model[at], 0, found->record.head, shelf->model[at].size.head) &&
-           bytes_equal(&shelf->model[at], 1, found->payload, shelf->model[at].size.payload);
+    return at < shelf->model_count && shelf_is(&shelf->model[at], found);
 }
 
 /* ---- scans ----------------------------------------------------------------------------------- */

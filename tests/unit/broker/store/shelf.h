@@ -44,6 +44,8 @@ void shelf_in_memory(void);
 /* scheme: "memory:" or "lmdb:". settings: behind the folder, "?reserve=1M"; may be "". */
 struct shelf *shelf_open(const char *scheme, const char *settings);
 void shelf_close(struct shelf **shelf);
+/* What a process left behind that did not come to its end. */
+void shelf_remove_of(pid_t pid);
 void shelf_reopen(struct shelf *shelf);
 
 void shelf_put(struct shelf *shelf, enum record_kind kind, uint16_t slot, uint64_t number,
@@ -56,6 +58,8 @@ void shelf_begin_commit(struct shelf *shelf);
 wherry_err shelf_end_commit(struct shelf *shelf);
 void shelf_commit(struct shelf *shelf);
 
+/* Key, head and payload are those of this record. */
+bool shelf_is(const struct shelf_record *record, const struct store_change *found);
 /* The model has exactly this record. */
 bool shelf_has(const struct shelf *shelf, const struct store_change *found);
 /* Scans; fails the test at the first difference. */
