@@ -154,6 +154,10 @@ void result_finish_home(struct engine *engine, const struct home *home, uint32_t
     result_settle(engine, home, index,
                   session_at(engine, home->stream->session)->state == SESSION_LIVE);
     if (engine->config.keeps && task->state != TASK_FREE) {
+        if (PLANTED(PLANT_RESULT_UNSTORED)) {
+            persist_task_delete_now(engine, index);
+            return;
+        }
         persist_task_now(engine, index);
     }
 }

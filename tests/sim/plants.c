@@ -14,6 +14,7 @@ enum plant plant_active = PLANT_NONE;
 static const char *const plants_names[PLANT_COUNT] = {
     [PLANT_NONE] = "none",
     [PLANT_ANSWER_BEFORE_COMMIT] = "answer-before-commit",
+    [PLANT_RESULT_UNSTORED] = "result-unstored",
     [PLANT_DUPLICATE_AT_ONCE] = "duplicate-at-once",
     [PLANT_STALE_TOKEN] = "stale-token",
     [PLANT_REPEAT_UNKNOWN] = "repeat-unknown",

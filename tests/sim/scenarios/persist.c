@@ -78,6 +78,19 @@ void receipt_of_result_leaves_after_commit(struct sim *s) {
     UNTIL(s, puppet_named(cast.child, cast.child->deliveries[0].token));
 }
 
+/* The child has its receipt and forgets the result: from then on the store alone has it. */
+void result_whose_receipt_left_survives_a_restart(struct sim *s) {
+    struct cast cast = cast_of(s);
+    cast_deliver_one(s, &cast);
+    puppet_result(cast.child, &cast.child->deliveries[0], WIRE_DONE);
+    UNTIL(s, puppet_named(cast.child, cast.child->deliveries[0].token));
+    broker_crash(s, STORE_FATE_KEPT);
+    broker_start(s);
+    cast.client->results[1] = 0;
+    puppet_client_hello(cast.client, true);
+    UNTIL(s, cast.client->results[1] == 1);
+}
+
 void answer_about_an_unknown_id_waits_for_the_open_batch(struct sim *s) {
     struct puppet *c = puppet_add(s, "client");
     struct puppet *other = puppet_add(s, "other");

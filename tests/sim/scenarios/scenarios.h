@@ -19,6 +19,7 @@
     X(result_is_not_shown_before_its_batch, DURABLE, 0, 0, 0, NULL) \
     X(waiter_is_answered_only_with_the_batch_of_the_result, DURABLE, 0, 0, 0, NULL) \
     X(receipt_of_result_leaves_after_commit, DURABLE, 0, 0, 0, NULL) \
+    X(result_whose_receipt_left_survives_a_restart, DURABLE, 0, 0, 0, NULL) \
     X(answer_about_an_unknown_id_waits_for_the_open_batch, DURABLE, 0, 0, 0, NULL) \
     X(beats_and_hello_of_a_child_wait_for_no_batch, DURABLE, 0, 0, 0, NULL) \
     X(hello_that_makes_a_session_waits_for_its_batch, DURABLE, 0, 0, 0, NULL) \
