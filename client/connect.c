@@ -4,6 +4,7 @@
 #include "client/async.h"
 #include "client/callbacks.h"
 #include "client/connection.h"
+#include "client/local_address.h"
 #include "common/bounds.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -89,15 +90,16 @@ static const char *connection_label(const wherry_connect_options *options) {
     return program_invocation_short_name != NULL ? program_invocation_short_name : "";
 }
 
-static int64_t connection_limit_us(const wherry_connect_options *options) {
+static int64_t connection_limit_us(const wherry_connect_options *options, bool local) {
     int64_t limit_ms = options != NULL ? options->reconnect_limit_ms : 0;
     if (limit_ms == WHERRY_FOREVER || limit_ms > INT64_MAX / 2000) {
         return INT64_MAX;
     }
-    return (limit_ms == 0 ? TIME_RECONNECT_LIMIT_MS : limit_ms) * 1000;
+    int64_t fallback_ms = local ? TIME_LOCAL_RECONNECT_MS : TIME_RECONNECT_LIMIT_MS;
+    return (limit_ms == 0 ? fallback_ms : limit_ms) * 1000;
 }
 
-static wherry_err connection_create(const wherry_connect_options *options,
+static wherry_err connection_create(const wherry_connect_options *options, bool local,
                                     struct wherry_connection **out) {
     struct wherry_connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL) {
@@ -119,7 +121,7 @@ static wherry_err connection_create(const wherry_connect_options *options,
     struct session_options session_options = {
         .label = connection->label,
         .pid = getpid(),
-        .reconnect_limit_us = connection_limit_us(options),
+        .reconnect_limit_us = connection_limit_us(options, local),
         .accepted_if_wanted = true,
     };
     connection->session =
@@ -182,22 +184,11 @@ static wherry_err connect_wait(struct wherry_connection *connection, const char 
     return err;
 }
 
-wherry_err wherry_connect(const char *address, const wherry_connect_options *options,
-                          wherry_connection **out) {
-    if (out == NULL) {
-        return err_set(WHERRY_E_INVALID, "connect: no place for the connection");
-    }
-    wherry_err err = connect_check(options);
-    if (err != WHERRY_OK) {
-        return err;
-    }
-    char fallback[CONNECTION_ADDRESS_SIZE];
-    if (address == NULL) {
-        connection_default_address(fallback, sizeof fallback);
-        address = fallback;
-    }
+/* `house`: of local:, else NULL; taken with OK. */
+static wherry_err connect_to(const char *address, const wherry_connect_options *options, bool local,
+                             struct local_house *house, wherry_connection **out) {
     struct wherry_connection *connection = NULL;
-    err = connection_create(options, &connection);
+    wherry_err err = connection_create(options, local, &connection);
     if (err != WHERRY_OK) {
         return err;
     }
@@ -214,8 +205,36 @@ wherry_err wherry_connect(const char *address, const wherry_connect_options *opt
         connection_unhold(connection);
         return err;
     }
+    connection->house = house;
     *out = connection;
     return WHERRY_OK;
+}
+
+wherry_err wherry_connect(const char *address, const wherry_connect_options *options,
+                          wherry_connection **out) {
+    if (out == NULL) {
+        return err_set(WHERRY_E_INVALID, "connect: no place for the connection");
+    }
+    wherry_err err = connect_check(options);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    char fallback[CONNECTION_ADDRESS_SIZE];
+    if (address == NULL) {
+        connection_default_address(fallback, sizeof fallback);
+        address = fallback;
+    }
+    struct local_house *house = NULL;
+    bool local = local_address_is(address);
+    if (local) {
+        err = local_enter(address, options != NULL ? options->connect_timeout_ms : 0, &house,
+                          &address);
+    }
+    err = err != WHERRY_OK ? err : connect_to(address, options, local, house, out);
+    if (err != WHERRY_OK) {
+        local_leave(&house);
+    }
+    return err;
 }
 
 /* What was submitted leaves before the goodbye, if a broker takes it within the linger time. */
@@ -242,6 +261,7 @@ void wherry_connection_release(wherry_connection **connection) {
     if (atomic_load(dying->life) != 1) {
         link_abandon(&dying->link);
         callbacks_abandon(&dying->callbacks);
+        local_leave(&dying->house);
         connection_unhold(dying);
         return;
     }
@@ -255,6 +275,7 @@ void wherry_connection_release(wherry_connection **connection) {
     pthread_mutex_unlock(&dying->mutex);
     link_stop(dying->link, CONNECTION_LINGER_MS);
     callbacks_destroy(&callbacks);
+    local_leave(&dying->house);
     connection_unhold(dying);
 }
 

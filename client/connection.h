@@ -19,6 +19,7 @@
 #define WHERRY_CLIENT_CONNECTION_H
 
 #include "client/include/wherry.h"
+#include "client/local.h"
 #include "client/session.h"
 #include "client/wait.h"
 #include "common/link/link.h"
@@ -66,6 +67,7 @@ struct wherry_connection {
     bool no_restore_wait;
     uint32_t reopened;                  /* since the last HELLO_OK: for the delay */
     const struct wire_message *message; /* the one being received: for link_take */
+    struct local_house *house; /* with local:; else NULL */
     char label[CONNECTION_LABEL_SIZE];
 };
 

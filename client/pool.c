@@ -41,6 +41,12 @@ wherry_err wherry_pool_open(wherry_connection *connection, const char *name, whe
     if (err != WHERRY_OK) {
         return err;
     }
+    if (connection->house != NULL) {
+        err = local_serve(connection->house, name);
+    }
+    if (err != WHERRY_OK) {
+        return err;
+    }
     struct wherry_pool *pool = calloc(1, sizeof *pool);
     if (pool == NULL) {
         return err_set(WHERRY_E_NO_MEMORY, "pool: out of memory");

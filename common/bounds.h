@@ -38,6 +38,7 @@ enum {
     BOUND_CRASHES = 3,                 /* crashes of a running attempt → FAILED with WORKER_LOST */
     BOUND_LEASES_LOST = 10,            /* lost leases of one task → LOST */
     BOUND_RETRIES_ASKED = 10,          /* exit 75: tries asked for by the function → FAILED */
+    BOUND_LOCAL_POOLS = 64,            /* pools of one program's local: → LIMIT */
     BOUND_TASK_ARGUMENTS_DEPTH = 16,   /* nesting of a value → TYPE */
 };
 
@@ -63,6 +64,7 @@ enum {
                                         * child: what that does not hold any more went to a broker
                                         * that is gone */
     TIME_RECONNECT_LIMIT_MS = 60000,   /* no broker for this long ends every call with NO_BROKER */
+    TIME_LOCAL_RECONNECT_MS = 2000,    /* the same with local:, whose broker never comes back */
     TIME_RESULT_TTL_MS = 3600000,      /* kept results: successes */
     TIME_FAILURE_TTL_MS = 86400000,    /* kept results: failures */
     TIME_RESERVED_MS = 5000,           /* a putter's place, while its payload is asked for again */

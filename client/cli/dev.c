@@ -5,6 +5,7 @@
  * this user's alone; what is not is refused. */
 #include "client/cli/cli.h"
 #include "client/cli/house.h"
+#include "common/runtime.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,38 +35,14 @@ static const struct flag dev_flags[DEV_FLAGS] = {
                      .help = "worker processes (default: as many as CPUs)"},
 };
 
-enum { FOLDER_SIZE = 96 }; /* a socket's path has to stay below 108 */
-
 static int folder_refuse(const char *folder, const char *cause) {
     fprintf(stderr, "wherry dev: %s: %s\n", folder, cause);
     return CLI_FAILED;
 }
 
-/* Makes the folder if need be: a folder, ours, and nobody else's. */
-static int folder_make(char folder[FOLDER_SIZE]) {
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    bool there = runtime != NULL && *runtime != '\0';
-    int size = there ? snprintf(folder, FOLDER_SIZE, "%s/wherry", runtime)
-                     : snprintf(folder, FOLDER_SIZE, "/tmp/wherry-%u", (unsigned)getuid());
-    struct stat status;
-    if (size >= FOLDER_SIZE) {
-        return folder_refuse(runtime, "too long for a socket's path; set XDG_RUNTIME_DIR anew");
-    }
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
-        return folder_refuse(folder, strerror(errno));
-    }
-    if (lstat(folder, &status) != 0 || !S_ISDIR(status.st_mode)) {
-        return folder_refuse(folder, "is no folder");
-    }
-    if (status.st_uid != getuid() || (status.st_mode & 077) != 0) {
-        return folder_refuse(folder, "others may enter it: it has to be yours, with mode 0700");
-    }
-    return CLI_DONE;
-}
-
 /* One dev a user: the lock is held as long as we live, and the file says who holds it. */
 static int lock_take(const char *folder, int *out) {
-    char path[FOLDER_SIZE + 16];
+    char path[RUNTIME_FOLDER_SIZE + 16];
     char holder[24] = "";
     snprintf(path, sizeof path, "%s/dev.pid", folder);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -157,7 +133,7 @@ static int house_live(const struct flags *flags, struct house *house) {
 }
 
 static int dev_run(const struct flags *flags) {
-    char folder[FOLDER_SIZE];
+    char folder[RUNTIME_FOLDER_SIZE];
     int lock = -1;
     size_t count;
     char **plugins = flags_rest(flags, &count);
@@ -171,10 +147,11 @@ static int dev_run(const struct flags *flags) {
     for (size_t i = 0; i < count; i++) {
         house.more[house.more_count++] = plugins[i];
     }
-    int code = folder_make(folder);
-    if (code == CLI_DONE) {
-        code = lock_take(folder, &lock);
+    if (runtime_folder(folder) != WHERRY_OK) {
+        fprintf(stderr, "wherry dev: %s\n", wherry_last_error());
+        return CLI_FAILED;
     }
+    int code = lock_take(folder, &lock);
     if (code == CLI_DONE) {
         snprintf(house.endpoint, sizeof house.endpoint, "ipc://%s/dev", folder);
         code = house_live(flags, &house);

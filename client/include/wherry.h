@@ -53,6 +53,20 @@ typedef struct wherry_iterator wherry_iterator;
 /* The library's version, "0.1.0". */
 WHERRY_API const char *wherry_version(void);
 
+/* ---- program ------------------------------------------------------------------------------ */
+
+struct wherry_function_table; /* wherry_worker.h */
+
+/* The first statement of main in a program that connects to "local:".
+ * Worker processes are made from this very program: it is started once more, with one argument of
+ * the library's, and in that copy this function becomes the parent of the workers and never
+ * returns. In the program itself it returns at once. So a worker sees globals as constructors and
+ * statements before this call leave them, and never runs main beyond it.
+ * functions  what the workers offer besides the built-in functions; NULL: nothing. Kept, not
+ *            copied. */
+WHERRY_API void wherry_program(int argc, char **argv,
+                               const struct wherry_function_table *functions);
+
 /* ---- connection --------------------------------------------------------------------------- */
 
 /* Zero-initialise, then set `size` to sizeof(wherry_connect_options): fields added by later
@@ -60,7 +74,8 @@ WHERRY_API const char *wherry_version(void);
 typedef struct wherry_connect_options {
     size_t size;
     int64_t connect_timeout_ms; /* how long wherry_connect may wait; default 5,000; FOREVER */
-    int64_t reconnect_limit_ms; /* no broker so long ends open calls; default 60,000; FOREVER */
+    int64_t reconnect_limit_ms; /* no broker so long ends open calls; default 60,000, with "local:"
+                                   2,000, since its broker never comes back; FOREVER */
     const char *label;          /* this program's name for people; default: its file name */
     bool no_restore_wait; /* a broker that still reads its store: RESTORING at once, instead of
                              waiting for it as for one that is away */
@@ -70,9 +85,23 @@ typedef struct wherry_connect_options {
  * address   one or several endpoints, "tcp://host:port,ipc://path", tried in turn. NULL: the value
  *           of $WHERRY_BROKER; without it the socket of `wherry dev` if there is one, else
  *           tcp://127.0.0.1:7380.
+ *           "local:" is multiprocessing without a server: the first such connection starts a
+ *           private broker and workers made from this program, which must begin with
+ *           wherry_program(); further ones share them; the release of the last ends them, and so
+ *           does the end of the program, however it ends: exit, exec, SIGKILL. Options:
+ *           "local:?processes=4&start=fork"
+ *             processes   a pool; default: as many as CPUs
+ *             start       spawn (default), or fork: the workers are made by fork(2) inside this
+ *                         call, so that they see globals as they are now. A program that has
+ *                         threads (a connection is one) cannot be forked: BUSY.
+ *           The broker is $WHERRY_BROKER_PROGRAM, else wherry-broker beside the library, beside
+ *           the program or in $PATH. Inside of a worker "local:" is the broker it serves.
  * options   NULL: all defaults.
- * Blocks    until the broker has answered, at most connect_timeout_ms.
- * Returns   OK; INVALID (a malformed address, an option out of range); NO_BROKER (nobody answered
+ * Blocks    until the broker has answered, at most connect_timeout_ms (to start "local:" at most
+ *           30 s by default).
+ * Returns   OK; INVALID (a malformed address, an option out of range, "local:" without
+ *           wherry_program()); BUSY ("local:": threads and start=fork, or other options than those
+ *           its workers were started with); NO_BROKER (nobody answered
  *           in time, or a broker that still reads its store: the text says how far it is);
  *           RESTORING (with no_restore_wait); REFUSED, PROTOCOL (the broker's words in
  * wherry_last_error()); INTERRUPTED is not possible here; NO_MEMORY; SYSTEM (no thread, no
@@ -96,8 +125,10 @@ WHERRY_API void wherry_interrupt(wherry_connection *connection);
 
 /* A handle on the pool `name`: [A-Za-z0-9._{}-]{1,128}; NULL is "default". Pool NAME serves the
  * queue NAME. Worker processes are started on their hosts (wherry-worker --pool NAME), before or
- * after this; tasks wait for them. Makes no round trip.
- * Returns   OK, INVALID (the name), FORKED, NO_MEMORY. */
+ * after this; tasks wait for them. With "local:" the first handle on a name starts processes for
+ * it. Makes no round trip.
+ * Returns   OK, INVALID (the name), FORKED, NO_MEMORY; with "local:" LIMIT (more than 64 pools),
+ *           NO_BROKER. */
 WHERRY_API wherry_err wherry_pool_open(wherry_connection *connection, const char *name,
                                        wherry_pool **out);
 
