@@ -3,8 +3,9 @@
  * Error codes in words, and the calling thread's last failure; see err.h.
  *
  * The text lives in a fixed thread-local buffer, not on the heap: telling of a failed allocation
- * must not need one, and a thread that ends leaves nothing behind. It is the one variable of this
- * library that is neither const nor passed in, as errno is for C. */
+ * must not need one, and a thread that ends leaves nothing behind. Beside what
+ * wherry_program() was told (client/local.c) it is the one variable of this library that is neither
+ * const nor passed in, as errno is for C. */
 #include "common/err.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Squares ten numbers on whatever workers there are:  wherry-broker &  hello work &  hello */
+/* Squares ten numbers, on processes of its own or those of a cluster:  hello [ADDRESS] */
 #include <stdio.h>
 #include <string.h>
 #include <wherry.h>
@@ -13,13 +13,14 @@ static wherry_err square(wherry_task *task) {
 WHERRY_PLUGIN({"square", square, "square(x): x times x"});
 
 int main(int argc, char **argv) {
+    wherry_program(argc, argv, &wherry_plugin); /* a worker process goes no further */
     if (argc > 1 && strcmp(argv[1], "work") == 0) {
-        return wherry_worker_main(argc - 1, argv + 1, &wherry_plugin);
+        return wherry_worker_main(argc - 1, argv + 1, &wherry_plugin); /* of a cluster */
     }
     wherry_connection *connection = NULL;
     wherry_pool *pool = NULL;
     wherry_async *calls[10] = {NULL};
-    wherry_err err = wherry_connect(NULL, NULL, &connection);
+    wherry_err err = wherry_connect(argc > 1 ? argv[1] : "local:", NULL, &connection);
     err = err ? err : wherry_pool_open(connection, NULL, &pool);
     for (int64_t x = 0; x < 10 && !err; x++) {
         err = wherry_pool_apply_async(pool, "square", NULL, &calls[x], "i", x);

@@ -39,6 +39,7 @@ set(CPACK_DEBIAN_LIBWHERRY0_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBWHERRY0_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_SOURCE_DIR}/debian/triggers
     ${CMAKE_CURRENT_SOURCE_DIR}/debian/none/postinst
     ${CMAKE_CURRENT_SOURCE_DIR}/debian/none/postrm)
+set(CPACK_DEBIAN_LIBWHERRY0_PACKAGE_RECOMMENDS wherry) # local: runs its wherry-broker
 set(CPACK_COMPONENT_LIBWHERRY0_DESCRIPTION "networked task queue: libraries
 Python's multiprocessing.Pool over processes of one machine or of many:
 libwherry for clients, libwherry-worker for functions that workers offer.")

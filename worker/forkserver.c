@@ -193,6 +193,7 @@ _Noreturn void forkserver_run(int socket, const struct settings *settings, int p
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_NAME, "wherry-fork");
+    unsetenv("NOTIFY_SOCKET"); /* the supervisor alone speaks to who started it */
     if (getppid() != parent) {
         _exit(0);
     }

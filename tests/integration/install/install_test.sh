@@ -119,8 +119,10 @@ worker=$!
 until_true 30 grep -q msg=ready "$place/worker.log" || fail "the worker did not come up"
 run submit "$root/bin/wherry" submit --wait --timeout 30 square 12
 [ "$(cat "$place/submit.log")" = 144 ] || fail "12 times 12 is not $(cat "$place/submit.log")"
-run hello "$place/hello"
-grep -q '9 times 9 is 81' "$place/hello.log" || fail "hello did not print its squares"
+for address in "$WHERRY_BROKER" local:; do # the second has to find the installed broker
+    run hello "$place/hello" "$address"
+    grep -q '9 times 9 is 81' "$place/hello.log" || fail "hello $address did not print its squares"
+done
 
 # ---- units -------------------------------------------------------------------------------------
 
