@@ -90,16 +90,15 @@ static const char *connection_label(const wherry_connect_options *options) {
     return program_invocation_short_name != NULL ? program_invocation_short_name : "";
 }
 
-static int64_t connection_limit_us(const wherry_connect_options *options, bool local) {
+static int64_t connection_limit_us(const wherry_connect_options *options) {
     int64_t limit_ms = options != NULL ? options->reconnect_limit_ms : 0;
     if (limit_ms == WHERRY_FOREVER || limit_ms > INT64_MAX / 2000) {
         return INT64_MAX;
     }
-    int64_t fallback_ms = local ? TIME_LOCAL_RECONNECT_MS : TIME_RECONNECT_LIMIT_MS;
-    return (limit_ms == 0 ? fallback_ms : limit_ms) * 1000;
+    return (limit_ms == 0 ? TIME_RECONNECT_LIMIT_MS : limit_ms) * 1000;
 }
 
-static wherry_err connection_create(const wherry_connect_options *options, bool local,
+static wherry_err connection_create(const wherry_connect_options *options,
                                     struct wherry_connection **out) {
     struct wherry_connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL) {
@@ -121,7 +120,7 @@ static wherry_err connection_create(const wherry_connect_options *options, bool 
     struct session_options session_options = {
         .label = connection->label,
         .pid = getpid(),
-        .reconnect_limit_us = connection_limit_us(options, local),
+        .reconnect_limit_us = connection_limit_us(options),
         .accepted_if_wanted = true,
     };
     connection->session =
@@ -185,14 +184,18 @@ static wherry_err connect_wait(struct wherry_connection *connection, const char 
 }
 
 /* `house`: of local:, else NULL; taken with OK. */
-static wherry_err connect_to(const char *address, const wherry_connect_options *options, bool local,
+static wherry_err connect_to(const char *address, const wherry_connect_options *options,
                              struct local_house *house, wherry_connection **out) {
     struct wherry_connection *connection = NULL;
-    wherry_err err = connection_create(options, local, &connection);
+    wherry_err err = connection_create(options, &connection);
     if (err != WHERRY_OK) {
         return err;
     }
-    struct link_options link_options = {.payload_max = WIRE_PAYLOAD_MAX, .extra_fd = -1};
+    struct link_options link_options = {
+        .payload_max = WIRE_PAYLOAD_MAX,
+        .extra_fd = house != NULL ? local_lifeline(house) : -1,
+        .extra = connection_house_ended,
+    };
     err = link_open(address, &link_options, &connection_link_ops, connection, &connection->link);
     if (err != WHERRY_OK) {
         connection_free(connection);
@@ -225,12 +228,11 @@ wherry_err wherry_connect(const char *address, const wherry_connect_options *opt
         address = fallback;
     }
     struct local_house *house = NULL;
-    bool local = local_address_is(address);
-    if (local) {
+    if (local_address_is(address)) {
         err = local_enter(address, options != NULL ? options->connect_timeout_ms : 0, &house,
                           &address);
     }
-    err = err != WHERRY_OK ? err : connect_to(address, options, local, house, out);
+    err = err != WHERRY_OK ? err : connect_to(address, options, house, out);
     if (err != WHERRY_OK) {
         local_leave(&house);
     }

@@ -186,6 +186,18 @@ static int64_t on_tick(void *context, struct link *link, int64_t now_us) {
     return wake_us;
 }
 
+void connection_house_ended(void *context, struct link *link) {
+    struct wherry_connection *connection = context;
+    link_forget_extra(link);
+    pthread_mutex_lock(&connection->mutex);
+    session_lose_broker(connection->session,
+                        "local: the broker or the parent of the workers died, and everything of "
+                        "this program's house with it: connect again",
+                        clock_mono_us());
+    connection_after(connection);
+    pthread_mutex_unlock(&connection->mutex);
+}
+
 const struct link_ops connection_link_ops = {on_opened, on_received, on_collect, on_tick};
 
 /* ---- for the other files -------------------------------------------------------------------- */

@@ -67,12 +67,14 @@ struct wherry_connection {
     bool no_restore_wait;
     uint32_t reopened;                  /* since the last HELLO_OK: for the delay */
     const struct wire_message *message; /* the one being received: for link_take */
-    struct local_house *house; /* with local:; else NULL */
+    struct local_house *house;          /* with local:; else NULL */
     char label[CONNECTION_LABEL_SIZE];
 };
 
 extern const struct session_ops connection_session_ops;
 extern const struct link_ops connection_link_ops;
+/* link_options.extra: the house of local: has ended. */
+void connection_house_ended(void *context, struct link *link);
 
 /* Under the mutex, after anything the session may have learnt: who waits is told. */
 void connection_after(struct wherry_connection *connection);

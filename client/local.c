@@ -316,6 +316,10 @@ wherry_err local_enter(const char *text, int64_t timeout_ms, struct local_house 
     return err;
 }
 
+int local_lifeline(const struct local_house *house) {
+    return house->socket;
+}
+
 /* Under the mutex. */
 static wherry_err house_serve(struct local_house *house, const char *name) {
     for (uint32_t i = 0; i < house->pool_count; i++) {

@@ -26,6 +26,9 @@ wherry_err local_enter(const char *address, int64_t timeout_ms, struct local_hou
  * memory is freed. */
 void local_leave(struct local_house **house);
 
+/* Can be read once the house has ended. */
+int local_lifeline(const struct local_house *house);
+
 /* Sees that workers serve the pool `name`. LIMIT, NO_BROKER (the house has ended). */
 wherry_err local_serve(struct local_house *house, const char *name);
 

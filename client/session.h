@@ -114,6 +114,8 @@ bool session_output_lent(struct session *session, int64_t now_us, struct wire_ou
 bool session_has_output(const struct session *session);
 int64_t session_next_wake(const struct session *session); /* INT64_MAX: none */
 void session_tick(struct session *session, int64_t now_us);
+/* The broker has ended for ever: every call ends with NO_BROKER and this text, or UNCERTAIN. */
+void session_lose_broker(struct session *session, const char *text, int64_t now_us);
 /* The shell shall make a new connection and then call session_opened. */
 bool session_wants_reopen(const struct session *session);
 

@@ -68,8 +68,8 @@ static bool renewal_submit(struct session *session, struct session_batch *old,
         .owner = record->owner,
         .batch = session->open,
         .state = SESSION_TASK_OPEN,
-        .flags = record->flags &
-                 (SESSION_ACCEPTED_ONCE | SESSION_ACCEPT_WANTED | SESSION_PERHAPS_IN),
+        .flags =
+            record->flags & (SESSION_ACCEPTED_ONCE | SESSION_ACCEPT_WANTED | SESSION_PERHAPS_IN),
     };
     if (record->state == SESSION_TASK_SENT) {
         fresh->flags |= SESSION_PERHAPS_IN;
@@ -211,6 +211,15 @@ void session_end_all(struct session *session, wherry_err err, const char *text) 
     session_calls_end(session, &outcome);
     session_batches_clear(session);
     session_streams_clear(session);
+}
+
+void session_lose_broker(struct session *session, const char *text, int64_t now_us) {
+    session->now_us = now_us;
+    session->connected = false;
+    if (!session->closing) {
+        session_end_all(session, WHERRY_E_NO_BROKER, text);
+        session_identify(session);
+    }
 }
 
 void session_give_up(struct session *session) {

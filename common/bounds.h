@@ -64,7 +64,6 @@ enum {
                                         * child: what that does not hold any more went to a broker
                                         * that is gone */
     TIME_RECONNECT_LIMIT_MS = 60000,   /* no broker for this long ends every call with NO_BROKER */
-    TIME_LOCAL_RECONNECT_MS = 2000,    /* the same with local:, whose broker never comes back */
     TIME_RESULT_TTL_MS = 3600000,      /* kept results: successes */
     TIME_FAILURE_TTL_MS = 86400000,    /* kept results: failures */
     TIME_RESERVED_MS = 5000,           /* a putter's place, while its payload is asked for again */

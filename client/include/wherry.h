@@ -74,8 +74,7 @@ WHERRY_API void wherry_program(int argc, char **argv,
 typedef struct wherry_connect_options {
     size_t size;
     int64_t connect_timeout_ms; /* how long wherry_connect may wait; default 5,000; FOREVER */
-    int64_t reconnect_limit_ms; /* no broker so long ends open calls; default 60,000, with "local:"
-                                   2,000, since its broker never comes back; FOREVER */
+    int64_t reconnect_limit_ms; /* no broker so long ends open calls; default 60,000; FOREVER */
     const char *label;          /* this program's name for people; default: its file name */
     bool no_restore_wait; /* a broker that still reads its store: RESTORING at once, instead of
                              waiting for it as for one that is away */

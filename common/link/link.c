@@ -470,6 +470,10 @@ bool link_take(struct link *link, int frame, struct wire_part *out) {
     return link_socket_take(&link->socket, frame, out);
 }
 
+void link_forget_extra(struct link *link) {
+    link->options.extra_fd = -1;
+}
+
 void link_reopen(struct link *link, int64_t delay_us) {
     if (link->reopening) {
         return;

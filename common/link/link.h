@@ -95,6 +95,9 @@ void link_close(struct link **link, int linger_ms);
 /* The same, but the link can still be waked (in vain) by other threads until link_close. */
 void link_stop(struct link *link, int linger_ms);
 
+/* Driver only: extra_fd has nothing more to say, and is not polled any more. */
+void link_forget_extra(struct link *link);
+
 /* In a forked child: frees memory, touches no socket or thread. */
 void link_abandon(struct link **link);
 
