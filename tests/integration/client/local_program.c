@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A program on local:, as users write one:  local_program ADDRESS WHAT [HOW]
+ * A program on local:, as users write one:  local_program ADDRESS|- WHAT [HOW]
  * What it does is told by WHAT; see the table at the end. */
 #include <dirent.h>
 #include <pthread.h>
@@ -260,7 +260,7 @@ int main(int argc, char **argv) {
     if (getenv("LOCAL_UNPREPARED") == NULL) {
         wherry_program(argc, argv, &table);
     }
-    address = argc > 1 ? argv[1] : "local:";
+    address = argc > 1 && strcmp(argv[1], "-") != 0 ? argv[1] : NULL;
     for (size_t i = 0; argc > 2 && i < sizeof doings / sizeof *doings; i++) {
         if (strcmp(doings[i].what, argv[2]) == 0) {
             doings[i].run(argc > 3 ? argv[3] : "");

@@ -109,6 +109,7 @@ static void a_map_runs_on_workers_made_from_the_program(void **state) {
     expect(*state, NULL, "local:", "map", "", 0, "1 4 9\n");
     expect(*state, NULL, "local:?processes=2", "map", "", 0, "1 4 9\n");
     expect(*state, NULL, "local:?start=fork&processes=2", "map", "", 0, "1 4 9\n");
+    expect(*state, "WHERRY_BROKER=local:?processes=2", "-", "map", "", 0, "1 4 9\n");
 }
 
 static void spawned_workers_see_globals_as_before_wherry_program(void **state) {
