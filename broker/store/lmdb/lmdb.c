@@ -192,6 +192,17 @@ static wherry_err row_raise(struct lmdb *lmdb) {
     return rc != 0 ? lmdb_refuse(lmdb, "cannot write", rc) : WHERRY_OK;
 }
 
+/* Before the first write, which takes pages from it: LMDB believes whatever stands there. */
+static wherry_err free_ready(struct lmdb *lmdb) {
+    MDB_txn *txn = NULL;
+    int rc = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn);
+    if (rc == 0) {
+        rc = lmdb_free_check(lmdb->env, txn);
+        mdb_txn_abort(txn);
+    }
+    return rc == 0 ? WHERRY_OK : lmdb_refuse(lmdb, "its list of free pages", rc);
+}
+
 static wherry_err env_ready(struct lmdb *lmdb) {
     if (faccessat(lmdb->folder_fd, "data.mdb", F_OK, 0) != 0) {
         if (errno != ENOENT) {
@@ -208,6 +219,7 @@ static wherry_err env_ready(struct lmdb *lmdb) {
         return lmdb_refuse(lmdb, "cannot open it", rc);
     }
     wherry_err err = lmdb_metas_check(lmdb->folder_fd, lmdb->url.folder);
+    err = err != WHERRY_OK ? err : free_ready(lmdb);
     return err != WHERRY_OK ? err : row_raise(lmdb);
 }
 

@@ -94,6 +94,8 @@ wherry_err lmdb_backup_within(const char *url, const char *file, uint64_t growth
 /* The two meta pages of a file follow each other, as each commit leaves them. LMDB would take the
  * older one for the newest when a flipped bit makes it look so. OK, PROTOCOL, SYSTEM. */
 wherry_err lmdb_metas_check(int folder_fd, const char *folder);
+/* 0, or why the list of free pages cannot be trusted: an error of LMDB's. */
+int lmdb_free_check(MDB_env *env, MDB_txn *txn);
 wherry_err lmdb_verify(const char *url, bool salvage, const struct store_verify *how,
                        struct store_verified *out);
 

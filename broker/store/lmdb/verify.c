@@ -64,6 +64,39 @@ wherry_err lmdb_metas_check(int folder_fd, const char *folder) {
                             folder);
 }
 
+/* ---- the list of free pages ------------------------------------------------------------------ */
+
+static bool free_fits(MDB_val key, MDB_val value, size_t last_page) {
+    const size_t *pages = value.mv_data;
+    bool fits = key.mv_size == sizeof *pages && value.mv_size >= sizeof *pages &&
+                value.mv_size % sizeof *pages == 0 &&
+                value.mv_size / sizeof *pages == pages[0] + 1;
+    for (size_t i = 1; fits && i <= pages[0]; i++) {
+        fits = pages[i] <= last_page;
+    }
+    return fits;
+}
+
+/* LMDB's table 0: pages by the transaction that freed them, each entry a count and so many page
+ * numbers. */
+int lmdb_free_check(MDB_env *env, MDB_txn *txn) {
+    MDB_cursor *cursor = NULL;
+    MDB_envinfo info;
+    MDB_stat stat = {0};
+    MDB_val key;
+    MDB_val value;
+    size_t entries = 0;
+    int rc = mdb_cursor_open(txn, 0, &cursor);
+    mdb_env_info(env, &info);
+    rc = rc != 0 ? rc : mdb_stat(txn, 0, &stat);
+    while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        bool fits = ++entries <= stat.ms_entries && free_fits(key, value, info.me_last_pgno);
+        rc = fits ? 0 : MDB_CORRUPTED;
+    }
+    mdb_cursor_close(cursor);
+    return rc != MDB_NOTFOUND ? rc : entries == stat.ms_entries ? 0 : MDB_CORRUPTED;
+}
+
 /* ---- what is there --------------------------------------------------------------------------- */
 
 struct look {
@@ -167,27 +200,9 @@ static void look_compare(struct look *look) {
     }
 }
 
-/* The list of free pages, LMDB's table 0: pages by the transaction that freed them. Whoever starts
- * takes from it; each entry is a count and so many page numbers. */
 static int step_free(void *context) {
     struct look *look = context;
-    MDB_cursor *cursor = NULL;
-    MDB_envinfo info;
-    MDB_val key;
-    MDB_val value;
-    int rc = mdb_cursor_open(look->scan.txn, 0, &cursor);
-    mdb_env_info(look->lmdb.env, &info);
-    while (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-        const size_t *pages = value.mv_data;
-        bool fits = key.mv_size == sizeof(size_t) && value.mv_size % sizeof *pages == 0 &&
-                    value.mv_size / sizeof *pages == pages[0] + 1;
-        for (size_t i = 1; fits && i <= pages[0]; i++) {
-            fits = pages[i] <= info.me_last_pgno;
-        }
-        rc = fits ? 0 : MDB_CORRUPTED;
-    }
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? 0 : rc;
+    return lmdb_free_check(look->lmdb.env, look->scan.txn);
 }
 
 static wherry_err look_at_all(struct look *look) {
