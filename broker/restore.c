@@ -83,7 +83,7 @@ static void restore_look(struct restore *restore) {
 wherry_err restore_refuse(const struct record *record) {
     unsigned version = record->head.size > 0 ? record->head.data[0] : 0;
     if (version < RECORD_OLDEST || version > RECORD_VERSION) {
-        return err_set(WHERRY_E_PROTOCOL,
+        return err_set(WHERRY_E_REFUSED,
                        "its head has version %u, and this broker reads %d to %d; start the version "
                        "that wrote it",
                        version, RECORD_OLDEST, RECORD_VERSION);

@@ -27,7 +27,8 @@ struct restore_config { /* all borrowed for the call */
  * appended to `out`. */
 wherry_err restore_engine(const struct restore_config *config, struct effects *out);
 
-/* Why the engine did not take this record in: PROTOCOL, with its text. */
+/* Why the engine did not take this record in, with its text: REFUSED, it is of an unknown version;
+ * PROTOCOL, it is damaged. */
 wherry_err restore_refuse(const struct record *record);
 
 #endif

@@ -279,17 +279,18 @@ static wherry_err map_create(const struct map_order *order, struct map **out) {
     map->pool = order->submission.pool;
     map->items = items;
     pthread_mutex_lock(&connection->mutex);
-    map->async = async_new(connection, &async_call_kind);
-    bool made = map->async != NULL && async_more_of(map->async) != NULL;
+    struct wherry_async *async = async_new(connection, &async_call_kind);
+    bool made = async != NULL && async_more_of(async) != NULL;
     if (made) {
-        map->async->more->map = map;
+        map->async = async;
+        async->more->map = map; /* which goes with it from here on */
         /* No items: no callback, as Python. */
-        made = items == 0 || async_callbacks_set(map->async, order->options);
+        made = items == 0 || async_callbacks_set(async, order->options);
     } else {
         free(map);
     }
-    if (!made && map->async != NULL) {
-        async_drop(map->async);
+    if (!made && async != NULL) {
+        async_drop(async);
     }
     pthread_mutex_unlock(&connection->mutex);
     if (!made) {

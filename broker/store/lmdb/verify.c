@@ -108,6 +108,7 @@ struct look {
     MDB_dbi *table;          /* being opened, … */
     const char *name;
     bool row_read;
+    uint32_t row_version; /* an unknown one; else 0 */
 };
 
 static wherry_err look_each(void *context, const struct store_change *record) {
@@ -150,7 +151,9 @@ static int step_row(void *context) {
         return rc;
     }
     struct span found = {value.mv_data, value.mv_size};
-    look->row_read = format_row_read(found, &look->lmdb.row, &version) == FORMAT_OK;
+    enum format_found how = format_row_read(found, &look->lmdb.row, &version);
+    look->row_read = how == FORMAT_OK;
+    look->row_version = how == FORMAT_UNKNOWN_VERSION ? version : 0;
     return 0;
 }
 
@@ -158,7 +161,14 @@ static int step_row(void *context) {
 static wherry_err look_at_row(struct look *look) {
     struct store_verified *out = look->out;
     const struct lmdb_row *row = &look->lmdb.row;
-    if (guard_call(step_row, look) != 0 || !look->row_read) {
+    int rc = guard_call(step_row, look);
+    if (rc == 0 && look->row_version != 0) {
+        return err_set(WHERRY_E_PROTOCOL,
+                       "the store in %s has format %u; this broker reads up to %d: start the "
+                       "version that wrote it",
+                       look->lmdb.url.folder, (unsigned)look->row_version, FORMAT_VERSION);
+    }
+    if (rc != 0 || !look->row_read) {
         look->row_read = false;
         look_tell(look, "the store's row does not fit its check");
         return WHERRY_OK;
