@@ -75,7 +75,7 @@ equal format "$(complete_line wherry status -o j)" json
 equal "no choice" "$(complete_line wherry submit --timeout '')" ""
 equal action "$(complete_line wherry queue sh)" show
 equal benchmark "$(complete_line wherry bench th)" throughput
-equal "broker's flag" "$(complete_line wherry-broker --check)" --check-config
+equal "broker's flag" "$(complete_line wherry-broker --check-)" --check-config
 equal "broker's level" "$(complete_line wherry-broker --log w)" warn
 equal "worker's flag" "$(complete_line wherry-worker --max)" --max-processes
 for verb in $("$bin/wherry" --verbs); do
