@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STATES = 5000, COMMITS = 150, OPENS = 5, PLANT_STATES = 600 };
+enum { STATES = 5000, COMMITS = 120, OPENS = 5, PLANT_STATES = 300 };
 
 enum plant plant_active = PLANT_NONE;
 
@@ -46,8 +46,8 @@ static void change_some(struct scene *scene) {
     uint64_t count = 1 + draw(scene, 30);
     uint64_t taken = scene->next_task > 60 ? draw(scene, 25) : 0;
     for (uint64_t i = 0; i < count; i++) {
-        uint32_t size = draw(scene, 40) == 0 ? 70000 + (uint32_t)draw(scene, 200000)
-                                             : (uint32_t)draw(scene, 900);
+        uint32_t size = draw(scene, 100) == 0 ? 66000 + (uint32_t)draw(scene, 70000)
+                                              : (uint32_t)draw(scene, 900);
         shelf_put(scene->shelf, RECORD_TASK, (uint16_t)draw(scene, 3), scene->next_task++,
                   (struct shelf_size){90, size});
     }
