@@ -8,6 +8,7 @@
  * HTTP and router open before the scan: /readyz and every peer that comes are told how far it is,
  * and an endpoint that is taken is known at once. Nobody is served before its end. */
 #include "broker/check.h"
+#include "broker/net/accept.h"
 #include "broker/net/loop.h"
 #include "broker/options.h"
 #include "broker/restore.h"
@@ -194,6 +195,7 @@ int main(int argc, char **argv) {
     if (!raise_file_limit()) {
         return EXIT_UNUSABLE;
     }
+    accept_guard();
     loop_block_signals();
     effects_init(&house.effects);
     int exit_code = EXIT_UNUSABLE;
