@@ -43,6 +43,7 @@ enum plant {
     PLANT_BOUND_OFF_BY_ONE,     /* 6.3 one put too many is accepted */
     PLANT_OF_THE_STORE,         /* from here on tests/power is to notice */
     PLANT_STORE_UNSYNCED = PLANT_OF_THE_STORE, /* 1.1 a commit is not synced */
+    PLANT_STORE_META_UNSYNCED,                 /* 1.1 the last page of a commit is not synced */
     PLANT_STORE_EARLY, /* 1.1 a batch is acknowledged before it is committed */
     PLANT_COUNT,
 };

@@ -17,6 +17,8 @@
 /* Begins with the file as it is. Its name must stay what it is. */
 void disk_record(const char *path);
 void disk_stop(void);
+/* From now on fsync() and fdatasync() reach nothing and say that they did. */
+void disk_lie(bool lies);
 /* The batch was handed over, in the log's order. That it was acknowledged is noted when the store
  * writes to `event_fd` next: in the thread that does. */
 void disk_note_submitted(uint64_t batch);

@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STATES = 5000, COMMITS = 120, OPENS = 5, PLANT_STATES = 300 };
+enum { STATES = 5000, COMMITS = 120, OPENS = 5, PLANT_STATES = 300, GUARDED = 5, NOTICED = 42 };
 
 enum plant plant_active = PLANT_NONE;
 
@@ -201,35 +201,48 @@ static void what_was_acknowledged_survives_and_batches_are_whole(void **state) {
 }
 
 /* In a process of its own: what the store's guard finds ends it with code 5. */
-static bool is_noticed(enum plant plant) {
+static bool is_noticed(enum plant plant, bool disk_lies) {
     int status = 0;
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        disk_lie(disk_lies);
         bool noticed = wrong_states(plant, PLANT_STATES) > 0;
         fflush(NULL);
-        _exit(noticed ? 1 : 0);
+        _exit(noticed ? NOTICED : 0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     shelf_remove_of(child);
     assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status) == 1 || WEXITSTATUS(status) == 5;
+    bool quiet = WEXITSTATUS(status) == 0;
+    assert_true(quiet || WEXITSTATUS(status) == NOTICED || WEXITSTATUS(status) == GUARDED);
+    return !quiet;
 }
 
 static void a_store_that_does_not_sync_is_noticed(void **state) {
     (void)state;
-    assert_true(is_noticed(PLANT_STORE_UNSYNCED));
+    assert_true(is_noticed(PLANT_STORE_UNSYNCED, false));
+}
+
+static void a_store_that_does_not_sync_its_last_page_is_noticed(void **state) {
+    (void)state;
+    assert_true(is_noticed(PLANT_STORE_META_UNSYNCED, false));
 }
 
 static void a_store_that_acknowledges_too_early_is_noticed(void **state) {
     (void)state;
-    assert_true(is_noticed(PLANT_STORE_EARLY));
+    assert_true(is_noticed(PLANT_STORE_EARLY, false));
+}
+
+static void a_disk_that_only_says_that_it_synced_is_noticed(void **state) {
+    (void)state;
+    assert_true(is_noticed(PLANT_NONE, true));
 }
 
 static void the_true_store_is_not(void **state) {
     (void)state;
-    assert_false(is_noticed(PLANT_NONE));
+    assert_false(is_noticed(PLANT_NONE, false));
 }
 
 int main(int argc, char **argv) {
@@ -243,7 +256,9 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_acknowledged_survives_and_batches_are_whole),
         cmocka_unit_test(a_store_that_does_not_sync_is_noticed),
+        cmocka_unit_test(a_store_that_does_not_sync_its_last_page_is_noticed),
         cmocka_unit_test(a_store_that_acknowledges_too_early_is_noticed),
+        cmocka_unit_test(a_disk_that_only_says_that_it_synced_is_noticed),
         cmocka_unit_test(the_true_store_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

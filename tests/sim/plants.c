@@ -47,6 +47,7 @@ static const char *const plants_names[PLANT_COUNT] = {
     [PLANT_LOST_WAKEUP] = "lost-wakeup",
     [PLANT_BOUND_OFF_BY_ONE] = "bound-off-by-one",
     [PLANT_STORE_UNSYNCED] = "store-unsynced",
+    [PLANT_STORE_META_UNSYNCED] = "store-meta-unsynced",
     [PLANT_STORE_EARLY] = "store-early",
 };
 

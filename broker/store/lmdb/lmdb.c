@@ -214,7 +214,9 @@ static wherry_err env_ready(struct lmdb *lmdb) {
             return err;
         }
     }
-    unsigned flags = PLANTED(PLANT_STORE_UNSYNCED) ? MDB_NOSYNC : 0;
+    unsigned flags = PLANTED(PLANT_STORE_UNSYNCED)        ? MDB_NOSYNC
+                     : PLANTED(PLANT_STORE_META_UNSYNCED) ? MDB_NOMETASYNC
+                                                          : 0;
     int rc = lmdb_env_open(lmdb->url.folder, flags, lmdb->url.map_bytes, &lmdb->env);
     if (rc != 0) {
         return lmdb_refuse(lmdb, "cannot open it", rc);
