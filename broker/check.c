@@ -37,15 +37,10 @@ static wherry_err check_each(void *context, const struct store_change *found) {
 static void record_print(const struct store_damaged *told) {
     struct task_id id;
     char text[ID_TEXT_SIZE];
-    uint64_t number = 0;
-    for (size_t i = RECORD_KEY_SIZE - 8; i < RECORD_KEY_SIZE; i++) {
-        number = number << 8 | told->key[i];
-    }
-    printf("damaged: kind %u, %" PRIu64 " of slot %u", told->key[0], number,
-           (unsigned)told->key[2] << 8 | told->key[3]);
+    printf("damaged: %s", told->name);
     if (told->key[0] == RECORD_TASK && record_task_id(told->head, &id)) {
         task_id_to_text(id, text);
-        printf(", task %s", text);
+        printf(", id %s", text);
     }
     printf(": %s\n", told->what);
 }
@@ -55,7 +50,7 @@ static void check_damage(void *context, const struct store_damaged *told) {
     if (++check->damages > NAMED_MAX) {
         return;
     }
-    if (told->key[0] == 0) {
+    if (told->name == NULL) {
         printf("damaged: %s\n", told->what);
     } else {
         record_print(told);

@@ -60,7 +60,8 @@ typedef wherry_err store_each(void *context, const struct store_change *record);
 
 /* One thing that is wrong. */
 struct store_damaged { /* borrowed for the call */
-    uint8_t key[RECORD_KEY_SIZE]; /* kind 0: no record is known */
+    uint8_t key[RECORD_KEY_SIZE]; /* kind 0: no record is known, … */
+    const char *name;             /* … and NULL; else in words: "task 77 of slot 12" */
     struct span head;             /* what could be read of it, perhaps wrong; or empty */
     const char *what;
 };

@@ -223,3 +223,12 @@ void program_forget(struct program *program) {
     unlink(program->err_path);
     free(program);
 }
+
+void sandbox_need_mounts(struct sandbox *box) {
+    struct program *attempt = program_start(
+        box, "/usr/bin/unshare", "-rm", "mount", "-t", "tmpfs", "none", sandbox_folder(box), NULL);
+    if (program_wait_exit(attempt) != 0) {
+        printf("SKIPPED: no mount namespace can be made here\n");
+        skip();
+    }
+}

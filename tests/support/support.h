@@ -53,6 +53,8 @@ const char *sandbox_path(struct sandbox *box, const char *name);
 const char *sandbox_endpoint(struct sandbox *box, const char *name);
 /* Makes a file in the folder, returns its path. */
 const char *sandbox_write(struct sandbox *box, const char *name, const void *data, size_t size);
+/* Skips the running test, saying so, where no mount namespace can be made. */
+void sandbox_need_mounts(struct sandbox *box);
 /* What is left until the deadline, at least 0. */
 int64_t sandbox_left_ms(const struct sandbox *box);
 

@@ -123,6 +123,12 @@ uint64_t format_body_size(struct span value) {
                                                  get32(value.data + 8);
 }
 
+struct span format_head(struct span value) {
+    size_t size = value.size < FORMAT_RECORD_HEAD ? 0 : get32(value.data + 4);
+    bool fits = size > 0 && size <= value.size - FORMAT_RECORD_HEAD;
+    return fits ? (struct span){value.data + FORMAT_RECORD_HEAD, size} : (struct span){NULL, 0};
+}
+
 enum format_found format_record_read(struct span key, struct span value, struct format_record *out,
                                      uint32_t *version) {
     if (key.size != RECORD_KEY_SIZE || value.size < FORMAT_RECORD_HEAD ||

@@ -68,6 +68,8 @@ enum format_found {
 /* version: as found, with UNKNOWN_VERSION. */
 enum format_found format_record_read(struct span key, struct span value, struct format_record *out,
                                      uint32_t *version);
+/* The head that a damaged record may still have whole: it has a check of its own. Empty: none. */
+struct span format_head(struct span value);
 /* Only the sizes, unchecked: how many pieces an old record has. */
 uint64_t format_body_size(struct span value);
 /* False: damaged. */

@@ -20,15 +20,15 @@
 static wherry_err scan_damaged(struct scan *scan, const uint8_t *key, const char *what) {
     char name[FORMAT_KEY_TEXT];
     scan->damages++;
+    format_key_text(key, name, sizeof name);
     if (scan->damage != NULL) {
-        struct store_damaged told = {.what = what,
+        struct store_damaged told = {.name = key[0] != 0 ? name : NULL, .what = what,
                                      .head = {scan->whole.data, scan->record.head_size}};
         memcpy(told.key, key, sizeof told.key);
         memcpy(scan->bad, key, sizeof scan->bad);
         scan->damage(scan->context, &told);
         return WHERRY_OK;
     }
-    format_key_text(key, name, sizeof name);
     return err_set(WHERRY_E_PROTOCOL,
                    "the store in %s is damaged: %s: %s; wherry-broker --check "
                    "names everything that is, --salvage goes on without it",
@@ -110,6 +110,8 @@ static int step_record(void *context) {
                                &scan->version)) {
     case FORMAT_DAMAGED:
         scan->version = 0;
+        scan->whole = format_head(span_of(scan->value));
+        scan->record.head_size = (uint32_t)scan->whole.size;
         return 0;
     case FORMAT_UNKNOWN_VERSION:
         return 0;

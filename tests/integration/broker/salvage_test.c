@@ -77,8 +77,9 @@ static void a_damaged_task_is_named_and_the_others_go_on(void **state) {
     assert_non_null(strstr(program_stderr(refused), "is damaged: task "));
     assert_non_null(strstr(program_stderr(refused), "--salvage"));
 
-    snprintf(named, sizeof named, "task %s: it does not fit its check", scene.ids[DAMAGED]);
+    snprintf(named, sizeof named, "id %s: it does not fit its check", scene.ids[DAMAGED]);
     struct program *checked = program_run(box, 1, "wherry-broker", "--check", scene.url, NULL);
+    assert_non_null(strstr(program_stdout(checked), named));
     assert_non_null(strstr(program_stdout(checked), "tasks     19 whole, should be 20\n"));
     struct program *saved = program_run(box, 1, "wherry-broker", "--salvage", scene.url, NULL);
     assert_non_null(strstr(program_stdout(saved), "data.mdb.damaged-1"));
