@@ -31,13 +31,13 @@ static wherry_err start_read(const char *value, size_t size, struct local_addres
 
 static wherry_err processes_read(const char *value, size_t size, struct local_address *out) {
     uint32_t number = 0;
-    for (size_t i = 0; i < size && number <= BOUND_PLACES; i++) {
+    for (size_t i = 0; i < size && number <= BOUND_PROCESSES; i++) {
         bool digit = value[i] >= '0' && value[i] <= '9';
-        number = digit ? number * 10 + (uint32_t)(value[i] - '0') : BOUND_PLACES + 1;
+        number = digit ? number * 10 + (uint32_t)(value[i] - '0') : BOUND_PROCESSES + 1;
     }
-    if (number < 1 || number > BOUND_PLACES) {
+    if (number < 1 || number > BOUND_PROCESSES) {
         return err_set(WHERRY_E_INVALID, "local: processes=%.*s: it is a number from 1 to %d",
-                       (int)size, value, BOUND_PLACES);
+                       (int)size, value, BOUND_PROCESSES);
     }
     out->processes = number;
     return WHERRY_OK;

@@ -14,7 +14,8 @@ enum {
     BOUND_SESSIONS = 100000,           /* client sessions → REFUSED at hello */
     BOUND_ROUTES = 300000,             /* connections at once → a new one is not answered */
     BOUND_HOSTS = 4096,                /* worker hosts → REFUSED at hello */
-    BOUND_PLACES = 1024,               /* child places of one host → REFUSED at hello */
+    BOUND_PROCESSES = 1024,            /* pool processes of one host; Processes of one host */
+    BOUND_PLACES = 2048,               /* child places of one host: both → REFUSED at hello */
     BOUND_FUNCTIONS = 1024,            /* functions of one host → REFUSED at hello */
     BOUND_LEFT = 256,                  /* hosts that left, for WORKER_JOIN → UNKNOWN, not OK */
     BOUND_STREAMS = 256,               /* slots one client session talks to → LIMIT */
@@ -67,6 +68,7 @@ enum {
     TIME_RESULT_TTL_MS = 3600000,      /* kept results: successes */
     TIME_FAILURE_TTL_MS = 86400000,    /* kept results: failures */
     TIME_RESERVED_MS = 5000,           /* a putter's place, while its payload is asked for again */
+    TIME_SPAWN_AGAIN_MS = 100,         /* a host whose new children die at once; doubled */
     TIME_KILL_AFTER_MS = 5000,         /* a cancelled attempt: SIGTERM, then SIGKILL */
     TIME_MARK_TTL_MS = 86400000,       /* marks of ended sessions (EXPIRED, not UNKNOWN) */
 };

@@ -14,7 +14,10 @@
 
 #include <string.h>
 
-enum { CALL_HEADS_MAX = 32 }; /* all tokens of a call but what its arguments hold */
+enum {
+    CALL_HEADS_MAX = 32, /* all tokens of a call but what its arguments hold */
+    CALL_PROCESS_FIELDS = 7,
+};
 
 /* ---- encoding ---- */
 
@@ -35,7 +38,8 @@ void call_encode(struct bytes *out, const struct call *call) {
     msgpack_packer_init(&packer, out, call_write);
     CHECK(bytes_reserve(out, CALL_HEADS_MAX + call->args.size + call->kwargs.size));
     bool chunk = call->kind == CALL_CHUNK;
-    msgpack_pack_array(&packer, chunk ? 4 : 3);
+    bool process = !chunk && call->process.name.size > 0;
+    msgpack_pack_array(&packer, process ? CALL_PROCESS_FIELDS : chunk ? 4 : 3);
     msgpack_pack_uint32(&packer, call->kind);
     bytes_append(out, call->args.data, call->args.size);
     if (call->kwargs.size > 0) {
@@ -49,6 +53,12 @@ void call_encode(struct bytes *out, const struct call *call) {
         } else {
             msgpack_pack_false(&packer);
         }
+    }
+    if (process) {
+        pack_text(out, call->process.name, WIRE_NAME_MAX);
+        pack_text(out, call->process.parent, WIRE_NAME_MAX);
+        pack_int(out, call->process.parent_pid);
+        pack_text(out, call->process.parent_host, WIRE_NAME_MAX);
     }
 }
 
@@ -193,6 +203,13 @@ static bool starmap_ok(struct span items) {
     return ok;
 }
 
+static bool process_read(struct cursor *cursor, struct call_process *out) {
+    return cursor_str(cursor, WIRE_NAME_MAX, &out->name) &&
+           cursor_str(cursor, WIRE_NAME_MAX, &out->parent) &&
+           cursor_i64(cursor, &out->parent_pid) &&
+           cursor_str(cursor, WIRE_NAME_MAX, &out->parent_host);
+}
+
 static bool decode_parts(struct cursor *cursor, uint32_t count, struct call *out) {
     bool ok = count >= 3 && cursor_u32(cursor, &out->kind) && out->kind <= CALL_CHUNK;
     if (!ok) {
@@ -206,6 +223,10 @@ static bool decode_parts(struct cursor *cursor, uint32_t count, struct call *out
         known = 4;
         ok = count >= known && cursor_bool(cursor, &out->starmap) &&
              (!out->starmap || starmap_ok(out->args));
+    }
+    if (ok && out->kind == CALL_ONE && count >= CALL_PROCESS_FIELDS) {
+        known = CALL_PROCESS_FIELDS;
+        ok = process_read(cursor, &out->process);
     }
     for (uint32_t i = known; ok && i < count; i++) {
         ok = cursor_skip(cursor, BOUND_TASK_ARGUMENTS_DEPTH);

@@ -3,6 +3,7 @@
  * What a task's payload holds; opaque to the broker, read and written by clients and workers.
  *
  *     [0, [argument…], {keyword: value…}]          one call
+ *     [0, […], {…}, name, parent, pid, host]       a Process, and who started it, where
  *     [1, [item…], {keyword: value…}, starmap]     a chunk of a map: one run an item
  *
  * A done call answers one value, a done chunk the list of its values in order. The first failing
@@ -17,10 +18,18 @@
 
 enum call_kind { CALL_ONE = 0, CALL_CHUNK = 1 };
 
+struct call_process {    /* how a Process is called, and which one started it */
+    struct span name;    /* "": it is none */
+    struct span parent;  /* its starter's name, … */
+    int64_t parent_pid;
+    struct span parent_host;
+};
+
 struct call {
     uint32_t kind;
     struct span args;     /* one msgpack list: arguments, or a chunk's items */
     struct span kwargs;   /* one msgpack map, perhaps empty */
+    struct call_process process;
     bool starmap;         /* chunk: each item is a list of arguments, else the one argument */
 };
 

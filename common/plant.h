@@ -41,6 +41,10 @@ enum plant {
     PLANT_RENUMBER_UNSTORED,    /* 2.2 that a number was given up is forgotten with its broker */
     PLANT_LOST_WAKEUP,          /* 6.3 room in a queue wakes no putter */
     PLANT_BOUND_OFF_BY_ONE,     /* 6.3 one put too many is accepted */
+    PLANT_NEVER_STOPPED,        /* 4.4 a child that no Process wants any more is not ended */
+    PLANT_SPAWN_AGAIN,          /* 4.4 a Process whose process died is started again */
+    PLANT_DAEMON_STAYS,         /* 2.7 a daemon goes on when its session has ended */
+    PLANT_NESTED_STAYS,         /* 3.3 a session inside an attempt outlives it */
     PLANT_OF_THE_STORE,         /* from here on tests/power is to notice */
     PLANT_STORE_UNSYNCED = PLANT_OF_THE_STORE, /* 1.1 a commit is not synced */
     PLANT_STORE_META_UNSYNCED,                 /* 1.1 the last page of a commit is not synced */

@@ -28,6 +28,7 @@ struct child {
     struct gate_page *gate;
     uint32_t generation;
     uint32_t received; /* the last number delivered in this generation */
+    uint32_t first;    /* the last number of the place's former children */
     struct parcels parcels;
     struct parcel *current; /* holds the running task's bytes, if it left the queue */
     bool running;
@@ -61,6 +62,7 @@ struct child *child_create(const struct child_config *config) {
     struct gate_state state = gate_state(child->gate);
     child->generation = state.generation;
     child->received = state.started;
+    child->first = state.started;
     child->unsent = state.started + 1;
     held_init(&child->held, state.started);
     parcels_init(&child->parcels);
@@ -236,7 +238,8 @@ static void child_hello(struct child *child, int64_t now_us, struct wire_out *ou
 static struct wire_credit child_credit(const struct child *child) {
     return (struct wire_credit){
         .generation = child->generation,
-        .up_to = child->held.oldest - 1 + child->config.window,
+        .up_to = child->config.once ? child->first + 1
+                                    : child->held.oldest - 1 + child->config.window,
         .started = gate_state(child->gate).started,
     };
 }

@@ -37,6 +37,7 @@ struct child_config {
     struct span label;       /* copied */
     struct gate_page *gate;  /* borrowed for the child's life; gate_init() was called */
     uint64_t held_bytes_max; /* 0: BOUND_RESULT_HELD_BYTES */
+    bool once;               /* made for a Process: one delivery is all that it ever asks for */
     uint32_t window;         /* deliveries granted ahead; 0: BOUND_GATE_SLOTS; tests shrink it */
 };
 

@@ -91,6 +91,7 @@ static void forkserver_become(struct forkserver *server, const struct post *lett
         .settings = server->settings,
         .registry = &server->registry,
         .place = letter->place,
+        .once = letter->once,
         .session = letter->session,
         .host_session = letter->host_session,
         .gate_fd = fds[0],

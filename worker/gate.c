@@ -46,6 +46,19 @@ void gate_init(struct gate_page *gate, struct gate_state state) {
     atomic_store_explicit(&gate->word, gate_word(state), memory_order_release);
 }
 
+void gate_set_name(struct gate_page *gate, const char *name) {
+    size_t size = strnlen(name, sizeof gate->name);
+    atomic_store_explicit(&gate->name_size, 0, memory_order_release);
+    memcpy(gate->name, name, size);
+    atomic_store_explicit(&gate->name_size, (uint32_t)size, memory_order_release);
+}
+
+struct span gate_name(const struct gate_page *gate) {
+    uint32_t size = atomic_load_explicit(&gate->name_size, memory_order_acquire);
+    size = size <= sizeof gate->name ? size : sizeof gate->name;
+    return (struct span){(const uint8_t *)gate->name, size};
+}
+
 struct gate_state gate_state(const struct gate_page *gate) {
     return gate_unword(atomic_load_explicit(&gate->word, memory_order_acquire));
 }

@@ -18,6 +18,7 @@
 #define WHERRY_GATE_H
 
 #include "common/id.h"
+#include "common/wire/wire.h"
 
 #include <stdatomic.h>
 
@@ -37,6 +38,8 @@ struct gate_page {
     _Atomic uint64_t word;
     _Atomic uint32_t acked;     /* every number up to here was acknowledged */
     _Atomic uint32_t cancelled; /* the supervisor: this started number shall end; 0: none */
+    _Atomic uint32_t name_size; /* of a Process, for people */
+    char name[WIRE_NAME_MAX];
     struct gate_slot slots[GATE_SLOTS];
 };
 
@@ -59,6 +62,11 @@ bool gate_cancelled(const struct gate_page *gate, uint32_t number);
 /* A signal to end has come. False: it was for a delivery that has its answer by now, and meets
  * nobody. One that nobody announced is for whatever runs. A signal handler may ask. */
 bool gate_signalled(struct gate_page *gate);
+
+/* What its Process is called, cut if need be. For people: one that is read while it is changed may
+ * come out mixed. */
+void gate_set_name(struct gate_page *gate, const char *name);
+struct span gate_name(const struct gate_page *gate);
 
 /* Either side: swaps in (g+1, started); returns (g, started) as they were: what is to be reported.
  */

@@ -28,19 +28,21 @@ static void host_free(struct span text) {
 }
 
 struct host *host_create(const struct host_config *config) {
-    CHECK(config->processes <= BOUND_PLACES && config->function_count <= BOUND_FUNCTIONS);
+    CHECK(config->processes <= BOUND_PROCESSES && config->processes_max <= BOUND_PROCESSES &&
+          config->function_count <= BOUND_FUNCTIONS);
     struct host *host = calloc(1, sizeof(*host));
     CHECK(host != NULL);
     host->config = *config;
     host->config.label = host_copy(config->label);
     host->config.pool = host_copy(config->pool);
     host->functions = calloc(config->function_count + 1, sizeof(*host->functions));
-    host->places = calloc(config->processes + 1, sizeof(*host->places));
+    host->place_count = config->processes + config->processes_max;
+    host->places = calloc(host->place_count + 1, sizeof(*host->places));
     CHECK(host->functions != NULL && host->places != NULL);
     for (uint32_t i = 0; i < config->function_count; i++) {
         host->functions[i] = host_copy(config->functions[i]);
     }
-    for (uint32_t i = 0; i < config->processes; i++) {
+    for (uint32_t i = 0; i < host->place_count; i++) {
         place_init(&host->places[i]);
     }
     host->config.functions = host->functions;
@@ -54,7 +56,7 @@ void host_destroy(struct host **handle) {
     if (host == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < host->config.processes; i++) {
+    for (uint32_t i = 0; i < host->place_count; i++) {
         place_fini(&host->places[i]);
     }
     for (uint32_t i = 0; i < host->config.function_count; i++) {
@@ -170,7 +172,7 @@ void host_end_attempt(struct host *host, struct place *place, struct host_ending
 
 uint32_t host_count(const struct host *host, enum place_kind kind) {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < host->config.processes; i++) {
+    for (uint32_t i = 0; i < host->place_end; i++) {
         count += host->places[i].kind == kind;
     }
     return count;
@@ -184,7 +186,7 @@ static int64_t earlier(int64_t a, int64_t b) {
 
 int64_t host_next_wake(const struct host *host) {
     int64_t wake_us = earlier(peer_next_wake(&host->peer), host->repeat_at_us);
-    for (uint32_t i = 0; i < host->config.processes; i++) {
+    for (uint32_t i = 0; i < host->place_end; i++) {
         const struct place *place = &host->places[i];
         wake_us = earlier(wake_us, place->signal_at_us);
         wake_us = place->kill_at_us > 0 ? earlier(wake_us, place->kill_at_us) : wake_us;
@@ -197,7 +199,7 @@ static void host_tick_repeat(struct host *host, int64_t now_us) {
         return;
     }
     host->repeat_at_us = now_us + HOST_REPEAT_US;
-    for (uint32_t i = 0; i < host->config.processes; i++) {
+    for (uint32_t i = 0; i < host->place_end; i++) {
         host->places[i].death_due = host->places[i].kind == PLACE_DEAD;
     }
 }
@@ -231,7 +233,7 @@ static void host_tick_kill(struct host *host, struct place *place, int64_t now_u
 void host_tick(struct host *host, int64_t now_us) {
     peer_tick(&host->peer, now_us);
     host_tick_repeat(host, now_us);
-    for (uint32_t i = 0; i < host->config.processes; i++) {
+    for (uint32_t i = 0; i < host->place_end; i++) {
         struct place *place = &host->places[i];
         if (place->kind == PLACE_ALIVE) {
             host_tick_signal(host, place, now_us);
@@ -264,16 +266,14 @@ bool host_place_free(const struct host *host, uint32_t place) {
 
 void host_child_started(struct host *host, uint32_t place, struct gate_page *gate) {
     place_occupy(&host->places[place], gate);
+    host->place_end = place < host->place_end ? host->place_end : place + 1;
 }
 
 void host_child_forked(struct host *host, uint32_t place, int64_t pid) {
     host->places[place].pid = pid;
 }
 
-void host_child_unborn(struct host *host, uint32_t place) {
-    place_clear(&host->places[place]);
-}
-
+/* How a Process ended is its outcome, whoever had asked for that: there the cause stays. */
 void host_child_died(struct host *host, uint32_t index, const struct host_death *death,
                      int64_t now_us) {
     (void)now_us;
@@ -282,10 +282,19 @@ void host_child_died(struct host *host, uint32_t index, const struct host_death 
     place_bury(place, death, ++host->sequence);
     bool ran = place->attempt_count > 0;
     running = ran ? place->attempts[place->attempt_count - 1] : (struct gate_attempt){0};
-    if (place->ending && ran && !running.answered &&
+    if (place->ending && ran && !running.answered && index < host->config.processes &&
         token_equal(running.token, place->ending_token)) {
         place->death.cause = place->ending_cause;
     }
+}
+
+void host_child_unborn(struct host *host, uint32_t place) {
+    if (place < host->config.processes) {
+        place_clear(&host->places[place]);
+        return;
+    }
+    struct host_death death = {.text = span_of_text("no process could be forked")};
+    host_child_died(host, place, &death, 0);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -297,7 +306,7 @@ void host_drain(struct host *host, int64_t now_us) {
     }
     host->draining = true;
     host->drain_due = true;
-    for (uint32_t i = 0; i < host->config.processes; i++) {
+    for (uint32_t i = 0; i < host->place_end; i++) {
         if (host->places[i].kind == PLACE_ALIVE) {
             host_close_gate(host, &host->places[i]);
         }
@@ -305,7 +314,7 @@ void host_drain(struct host *host, int64_t now_us) {
 }
 
 void host_drain_force(struct host *host, int64_t now_us) {
-    for (uint32_t i = 0; i < host->config.processes; i++) {
+    for (uint32_t i = 0; i < host->place_end; i++) {
         struct place *place = &host->places[i];
         if (place->kind == PLACE_ALIVE) {
             host_close_gate(host, place);
@@ -318,7 +327,7 @@ void host_drain_force(struct host *host, int64_t now_us) {
 
 uint32_t host_running(const struct host *host) {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < host->config.processes; i++) {
+    for (uint32_t i = 0; i < host->place_end; i++) {
         if (host->places[i].kind == PLACE_ALIVE && !host->places[i].broken) {
             count += gate_unacknowledged(host->places[i].gate);
         }

@@ -20,6 +20,9 @@
  * process answered before may still be on its way, and would be lost with it, and run again: the
  * signal waits, for two seconds at most, until the broker has acknowledged that.
  *
+ * Places for Processes stand behind the pool's. There a child is started only when the broker says
+ * so (HOST_SPAWN), and one that could not be forked counts as dead: the broker waits for it.
+ *
  * After host_drain(): gates closed, DRAIN said, nothing new; when no place holds a started attempt
  * that is not acknowledged, GOODBYE is the last output and HOST_DRAINED the last action. */
 #ifndef WHERRY_HOST_H
@@ -36,7 +39,8 @@ struct host_config { /* everything is copied */
     struct span label;
     int64_t pid;
     struct span pool;
-    uint32_t processes; /* places 0 … processes − 1; at most BOUND_PLACES */
+    uint32_t processes;     /* places 0 … processes − 1, of the pool; at most BOUND_PROCESSES */
+    uint32_t processes_max; /* so many behind them, for Processes; the same */
     const struct span *functions;
     uint32_t function_count;
 };
@@ -90,6 +94,7 @@ uint32_t host_running(const struct host *host);
 enum host_action_kind {
     HOST_WAKE_CHILD,   /* write to its eventfd: its gate was closed */
     HOST_SIGNAL_CHILD, /* kill(−pid, signal): the whole process group; pid 0: not known yet */
+    HOST_SPAWN,        /* a child is wanted in a place for Processes: start one soon */
     HOST_PLACE_FREE,   /* the page may go; the place may be used again */
     HOST_LEAVE,        /* the broker sends it away: host_drain(), and force it after `grace_ms` */
     HOST_DRAINED,      /* GOODBYE was output; the process may end */

@@ -7,7 +7,7 @@
 #include <signal.h>
 
 static struct place *host_place(struct host *host, uint32_t place, enum place_kind kind) {
-    if (place >= host->config.processes || host->places[place].kind != kind) {
+    if (place >= host->place_count || host->places[place].kind != kind) {
         return NULL;
     }
     return &host->places[place];
@@ -84,6 +84,32 @@ static void host_input_death_ack(struct host *host, const struct wire_message *m
     }
 }
 
+/* Of a place that is not free yet, or any more, the broker hears by its death. */
+static void host_input_spawn(struct host *host, const struct wire_message *message) {
+    struct wire_place_note note;
+    if (wire_get_spawn(message, &note) == WHERRY_OK && !host->draining &&
+        note.place >= host->config.processes &&
+        host_place(host, note.place, PLACE_EMPTY) != NULL) {
+        host_act(host, (struct host_action){.kind = HOST_SPAWN, .place = note.place});
+    }
+}
+
+/* It was made in vain; one that runs something is left alone. */
+static void host_input_stop(struct host *host, const struct wire_message *message) {
+    struct wire_place_note note;
+    if (wire_get_stop(message, &note) != WHERRY_OK || note.place < host->config.processes) {
+        return;
+    }
+    struct place *place = host_place(host, note.place, PLACE_ALIVE);
+    if (place == NULL) {
+        return;
+    }
+    host_close_gate(host, place);
+    if (gate_unacknowledged(place->gate) == 0) {
+        host_signal(host, place, SIGKILL);
+    }
+}
+
 /* Said again, it may bring another time. */
 static void host_input_leave(struct host *host, const struct wire_message *message) {
     struct wire_leave order;
@@ -105,6 +131,10 @@ void host_input(struct host *host, const struct wire_message *message, int64_t n
         host_input_signal(host, message, now_us);
     } else if (type == WIRE_DEATH_ACK) {
         host_input_death_ack(host, message);
+    } else if (type == WIRE_SPAWN) {
+        host_input_spawn(host, message);
+    } else if (type == WIRE_STOP) {
+        host_input_stop(host, message);
     } else if (type == WIRE_LEAVE) {
         host_input_leave(host, message);
     }

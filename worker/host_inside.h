@@ -20,6 +20,8 @@ struct host {
     struct span *functions;
     struct peer peer;
     struct place *places;
+    uint32_t place_count;
+    uint32_t place_end; /* behind the last one that was ever used */
     uint64_t sequence;
     int64_t repeat_at_us; /* unacknowledged deaths are said again then */
     bool draining;

@@ -13,7 +13,7 @@
 void host_opened(struct host *host, int64_t now_us) {
     peer_opened(&host->peer, now_us);
     host->drain_due = host->draining;
-    for (uint32_t i = 0; i < host->config.processes; i++) {
+    for (uint32_t i = 0; i < host->place_end; i++) {
         host->places[i].report_due = false;
         host->places[i].death_due = host->places[i].kind == PLACE_DEAD;
     }
@@ -65,13 +65,14 @@ static void host_hello(struct host *host, int64_t now_us, struct wire_out *out) 
         .pid = host->config.pid,
         .pool = host->config.pool,
         .processes = host->config.processes,
+        .processes_max = host->config.processes_max,
     };
     wire_hello_begin(out, &hello, host->config.function_count,
-                     host->config.processes - host_count(host, PLACE_EMPTY));
+                     host->place_end - host_count(host, PLACE_EMPTY));
     for (uint32_t i = 0; i < host->config.function_count; i++) {
         wire_hello_function(out, host->functions[i]);
     }
-    for (uint32_t i = 0; i < host->config.processes; i++) {
+    for (uint32_t i = 0; i < host->place_end; i++) {
         if (host->places[i].kind == PLACE_ALIVE) {
             host_hello_alive(host, &host->places[i], out);
         } else if (host->places[i].kind == PLACE_DEAD) {
@@ -111,7 +112,7 @@ static void host_put_death(struct host *host, struct place *place, struct wire_o
 }
 
 static bool host_output_places(struct host *host, struct wire_out *out) {
-    for (uint32_t i = 0; i < host->config.processes; i++) {
+    for (uint32_t i = 0; i < host->place_end; i++) {
         struct place *place = &host->places[i];
         if (place->kind == PLACE_DEAD && place->death_due) {
             host_put_death(host, place, out);

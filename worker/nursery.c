@@ -26,12 +26,15 @@ enum {
 };
 
 void nursery_init(struct nursery *nursery, struct host *host, uint64_t host_session, int post,
-                  uint32_t count) {
-    *nursery =
-        (struct nursery){.host = host, .host_session = host_session, .post = post, .count = count};
-    nursery->places = calloc(count, sizeof *nursery->places);
+                  uint32_t pool, uint32_t further) {
+    *nursery = (struct nursery){.host = host,
+                                .host_session = host_session,
+                                .post = post,
+                                .pool = pool,
+                                .count = pool + further};
+    nursery->places = calloc(nursery->count, sizeof *nursery->places);
     CHECK(nursery->places != NULL);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < nursery->count; i++) {
         nursery->places[i].event_fd = -1;
     }
 }
@@ -93,6 +96,7 @@ static void nursery_unborn(struct nursery *nursery, uint32_t at, int cause, int6
     host_child_unborn(nursery->host, at);
     nursery_release(place);
     place->kind = NURSERY_EMPTY;
+    place->wanted = false; /* the broker hears of it, and asks again */
     nursery_postpone(place, now_us);
 }
 
@@ -103,6 +107,7 @@ static void nursery_ask(struct nursery *nursery, uint32_t at, int64_t now_us) {
     memset(&letter, 0, sizeof letter);
     letter.kind = POST_FORK;
     letter.place = at;
+    letter.once = at >= nursery->pool;
     letter.session = entropy_u64();
     letter.host_session = nursery->host_session;
     entropy_fill(letter.secret, sizeof letter.secret);
@@ -122,10 +127,22 @@ static void nursery_ask(struct nursery *nursery, uint32_t at, int64_t now_us) {
     close(fd);
 }
 
+static bool nursery_is_due(const struct nursery *nursery, uint32_t at) {
+    const struct nursery_place *place = &nursery->places[at];
+    return place->kind == NURSERY_EMPTY && (at < nursery->pool || place->wanted);
+}
+
+void nursery_want(struct nursery *nursery, uint32_t at, int64_t now_us) {
+    if (at >= nursery->pool && at < nursery->count) {
+        nursery->places[at].wanted = true;
+        nursery->places[at].fill_at_us = now_us; /* how often to try is for the broker to say */
+    }
+}
+
 void nursery_fill(struct nursery *nursery, int64_t now_us) {
     for (uint32_t i = 0; i < nursery->count; i++) {
         struct nursery_place *place = &nursery->places[i];
-        if (place->kind == NURSERY_EMPTY && now_us >= place->fill_at_us &&
+        if (nursery_is_due(nursery, i) && now_us >= place->fill_at_us &&
             host_place_free(nursery->host, i)) {
             nursery_ask(nursery, i, now_us);
         }
@@ -136,7 +153,7 @@ int64_t nursery_next_wake(const struct nursery *nursery) {
     int64_t wake_us = INT64_MAX;
     for (uint32_t i = 0; i < nursery->count; i++) {
         const struct nursery_place *place = &nursery->places[i];
-        if (place->kind == NURSERY_EMPTY && place->fill_at_us < wake_us) {
+        if (nursery_is_due(nursery, i) && place->fill_at_us < wake_us) {
             wake_us = place->fill_at_us;
         }
     }
@@ -145,7 +162,7 @@ int64_t nursery_next_wake(const struct nursery *nursery) {
 
 uint32_t nursery_alive(const struct nursery *nursery) {
     uint32_t alive = 0;
-    for (uint32_t i = 0; i < nursery->count; i++) {
+    for (uint32_t i = 0; i < nursery->pool; i++) {
         alive += nursery->places[i].kind == NURSERY_ALIVE;
     }
     return alive;
@@ -168,6 +185,7 @@ void nursery_forked(struct nursery *nursery, const struct post *letter, int64_t 
         return;
     }
     place->kind = NURSERY_ALIVE;
+    place->wanted = false;
     place->pid = letter->pid;
     place->started_at_us = now_us;
     host_child_forked(nursery->host, letter->place, place->pid);
@@ -207,7 +225,8 @@ void nursery_died(struct nursery *nursery, const struct post *letter, int64_t no
     const char *cause = nursery_cause(letter, &death, text, sizeof text);
     bool idle = gate_state(place->gate).started == place->started;
     bool early = now_us - place->started_at_us < NURSERY_EARLY_US;
-    log_event(LOG_WARN, "process died", log_number("place", letter->place),
+    bool process = letter->place >= nursery->pool; /* that it ends is its purpose */
+    log_event(process ? LOG_DEBUG : LOG_WARN, "process died", log_number("place", letter->place),
               log_number("pid", letter->pid), log_text("cause", cause),
               log_number("rss_peak_bytes", (int64_t)letter->rss_peak_bytes));
     place->kind = NURSERY_DEAD;

@@ -8,7 +8,8 @@
  *       └──────────────────────────── nursery_free <──────────────────────┘
  *
  * A child that dies before it started any task, within its first second, makes its place wait: 0.1
- * s, doubled each time, up to 10 s. */
+ * s, doubled each time, up to 10 s. Places for Processes stand behind the others; each is filled
+ * once, when it is wanted. */
 #ifndef WHERRY_NURSERY_H
 #define WHERRY_NURSERY_H
 
@@ -27,6 +28,7 @@ struct nursery_place { /* private */
     int64_t fill_at_us; /* EMPTY */
     uint32_t started;   /* number at the child's start */
     uint32_t early;     /* deaths in a row without any task */
+    bool wanted;        /* behind the pool's places: a Process waits for a child here */
 };
 
 struct nursery {       /* private */
@@ -34,16 +36,21 @@ struct nursery {       /* private */
     uint64_t host_session;
     int post;
     struct nursery_place *places;
+    uint32_t pool; /* the first so many places are always filled */
     uint32_t count;
 };
 
+/* `pool` places that are kept filled, and `further` ones that are filled when that is wanted. */
 void nursery_init(struct nursery *nursery, struct host *host, uint64_t host_session, int post,
-                  uint32_t count);
+                  uint32_t pool, uint32_t further);
 void nursery_fini(struct nursery *nursery);
 
+/* A Process waits for a child in this place. */
+void nursery_want(struct nursery *nursery, uint32_t place, int64_t now_us);
 /* Asks for a child in every empty place whose time has come. */
 void nursery_fill(struct nursery *nursery, int64_t now_us);
 int64_t nursery_next_wake(const struct nursery *nursery);
+/* Of the pool. */
 uint32_t nursery_alive(const struct nursery *nursery);
 
 void nursery_forked(struct nursery *nursery, const struct post *letter, int64_t now_us);

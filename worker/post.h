@@ -31,6 +31,7 @@ struct post {
     uint64_t session;      /* FORK: the child's */
     uint64_t host_session; /* FORK */
     uint8_t secret[WIRE_SECRET_SIZE];
+    bool once;               /* FORK: for a Process */
     int signal;              /* SIGNAL */
     int status;              /* DIED: as waitpid gives it */
     bool out_of_memory;      /* DIED: the kernel says so */

@@ -15,7 +15,9 @@
 #include "common/link/link.h"
 #include "worker/child.h"
 #include "worker/crash.h"
+#include "worker/inside.h"
 #include "worker/runner.h"
+#include "worker/spawned.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -39,6 +41,7 @@ enum {
 
 struct process {
     pthread_mutex_t mutex;
+    bool once;         /* it was made for a Process */
     bool waiting;      /* the main thread drives the link until there is work */
     uint64_t finished; /* tasks */
     struct child *child;
@@ -250,6 +253,9 @@ _Noreturn static void process_loop(struct process *process) {
             link_drive(process->link, process_start_task, process, INT64_MAX);
             process_begin(process);
         }
+        if (process->once) {
+            spawned_run(&process->runner, &process->task);
+        }
         while (process_change_task(process, runner_run(&process->runner, &process->task), &more)) {
         }
         link_pass(process->link, more);
@@ -333,8 +339,12 @@ static void process_open(struct process *process, const struct process_start *st
                                   .place = start->place,
                                   .pid = getpid(),
                                   .label = span_of_text(host),
-                                  .gate = process_map(start)};
+                                  .gate = process_map(start),
+                                  .once = start->once};
     memcpy(config.secret, start->secret, sizeof config.secret);
+    process->once = start->once;
+    inside_open(start->settings->brokers, start->host_session, start->session, config.gate,
+                &process->task);
     process->child = child_create(&config);
     process->event_fd = start->event_fd;
     pthread_mutex_init(&process->mutex, NULL);

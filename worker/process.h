@@ -20,6 +20,7 @@ struct process_start {
     const struct settings *settings;
     const struct registry *registry;
     uint32_t place;
+    bool once; /* made for a Process: runs that, and ends with it */
     uint64_t session;
     uint64_t host_session;
     uint8_t secret[WIRE_SECRET_SIZE];

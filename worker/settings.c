@@ -29,15 +29,17 @@ static const struct flag settings_table[SETTINGS_COUNT] = {
                             .argument = "N",
                             .kind = FLAG_NUMBER,
                             .min = 1,
-                            .max = BOUND_PLACES,
+                            .max = BOUND_PROCESSES,
                             .help = "worker processes (default: one a CPU)"},
     [SETTINGS_PROCESSES_MAX] = {.name = "max-processes",
                                 .argument = "N",
                                 .kind = FLAG_NUMBER,
-                                .min = 1,
-                                .max = BOUND_PLACES,
+                                .min = 0,
+                                .max = BOUND_PROCESSES,
                                 .fallback = "1024",
-                                .help = "never more than this"},
+                                .help =
+                                    "how many Processes (wherry_process) may run here at once,\n"
+                                    "besides those of the pool"},
     [SETTINGS_EXEC] = {.name = "exec",
                        .argument = "NAME=COMMAND",
                        .repeatable = true,
@@ -176,8 +178,8 @@ enum flags_outcome settings_read(struct settings *settings, int argc, char **arg
     settings->allow_exec = flags_on(flags, SETTINGS_ALLOW_EXEC);
     bool given = flags_given(flags, SETTINGS_PROCESSES);
     int64_t processes = given ? flags_number(flags, SETTINGS_PROCESSES) : settings_cpus();
-    int64_t most = flags_number(flags, SETTINGS_PROCESSES_MAX);
-    settings->processes = (uint32_t)(processes < most ? processes : most);
+    settings->processes = (uint32_t)(processes < BOUND_PROCESSES ? processes : BOUND_PROCESSES);
+    settings->processes_max = (uint32_t)flags_number(flags, SETTINGS_PROCESSES_MAX);
     outcome = settings_check(settings);
     if (outcome != FLAGS_GO) {
         flags_fini(flags);

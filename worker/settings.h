@@ -11,6 +11,7 @@ struct settings { /* texts are borrowed from argv and the environment */
     char brokers[1024];
     const char *pool;
     uint32_t processes;
+    uint32_t processes_max; /* Processes besides them */
     bool allow_exec;
     int64_t grace_ms;
     int64_t connect_timeout_ms; /* 0: tries for ever */

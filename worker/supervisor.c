@@ -120,11 +120,13 @@ static void supervisor_create_host(struct supervisor *self) {
                                  .pid = getpid(),
                                  .pool = span_of_text(self->settings->pool),
                                  .processes = self->settings->processes,
+                                 .processes_max = self->settings->processes_max,
                                  .functions = names,
                                  .function_count = self->name_count};
     entropy_fill(config.secret, sizeof config.secret);
     self->host = host_create(&config);
-    nursery_init(&self->nursery, self->host, config.session, self->post, config.processes);
+    nursery_init(&self->nursery, self->host, config.session, self->post, config.processes,
+                 config.processes_max);
 }
 
 /* ---- letters -------------------------------------------------------------------------------- */

@@ -33,6 +33,10 @@ void supervisor_act(struct supervisor *self) {
                       log_number("pid", action.pid), log_number("signal", action.signal));
             nursery_signal(&self->nursery, action.place, action.pid, action.signal);
             break;
+        case HOST_SPAWN:
+            nursery_want(&self->nursery, action.place, clock_mono_us());
+            supervisor_notice(self);
+            break;
         case HOST_PLACE_FREE:
             nursery_free(&self->nursery, action.place, clock_mono_us());
             supervisor_notice(self);

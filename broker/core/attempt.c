@@ -9,6 +9,8 @@
 #include "broker/core/attempt.h"
 
 #include "broker/core/cancel.h"
+#include "broker/core/nested.h"
+#include "broker/core/process.h"
 #include "broker/core/purge.h"
 #include "broker/core/result.h"
 #include "broker/core/hot.h"
@@ -57,6 +59,9 @@ void attempt_take_ready(struct engine *engine, uint32_t index) {
 void attempt_adopt(struct engine *engine, uint32_t index, uint32_t child, struct token token) {
     attempt_take_ready(engine, index);
     children_adopt(engine, child, index, token);
+    if (process_is(engine, index)) {
+        process_started(engine, index);
+    }
     if (!engine->grace.over) { /* what else is out when it ends is below the floor */
         cold_find(engine, index)->held = token;
         persist_task(engine, index);
@@ -75,8 +80,7 @@ static void attempt_fence(struct engine *engine, uint32_t index, struct token to
     cold->held = (struct token){0, 0};
 }
 
-/* Out of its lease, with its token. */
-static void attempt_detach(struct engine *engine, uint32_t index) {
+void attempt_detach(struct engine *engine, uint32_t index) {
     children_release(engine, index);
     struct cold *cold = cold_find(engine, index);
     if (cold != NULL) {
@@ -84,6 +88,7 @@ static void attempt_detach(struct engine *engine, uint32_t index) {
         cold->answered = false;
         cold->expected = false;
         cold->killed = false;
+        nested_end(engine, cold);
     }
 }
 
@@ -145,7 +150,7 @@ void attempt_lose(struct engine *engine, uint32_t index, uint32_t cause, struct 
     uint32_t lost = cold->leases_lost;
     attempt_detach(engine, index);
     attempt_fence(engine, index, token);
-    bool unwanted = attempt_is_unwanted(engine, index);
+    bool unwanted = attempt_is_unwanted(engine, index) && !process_is(engine, index);
     if (!unwanted && (lost >= BOUND_LEASES_LOST || attempt_was_last(engine, index))) {
         result_fail(engine, index, WIRE_LOST, &failure);
         return;

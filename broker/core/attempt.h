@@ -30,6 +30,9 @@ void attempt_lose(struct engine *engine, uint32_t task, uint32_t cause, struct s
 void attempt_crash(struct engine *engine, uint32_t task, const struct event_death *death);
 void attempt_stop(struct engine *engine, uint32_t task);
 
+/* Out of its lease, with its token; what it was inside of its process is over, too. */
+void attempt_detach(struct engine *engine, uint32_t task);
+
 /* A judged result; the task is leased or ready. Takes the payload. */
 void attempt_answer(struct engine *engine, uint32_t task, struct token token, uint32_t status,
                     struct payload payload, int64_t retry_ms);

@@ -237,8 +237,8 @@ const char *audit_rest(const struct engine *engine) {
 }
 
 const char *engine_audit(const struct engine *engine) {
-    const char *(*const parts[])(const struct engine *) = {audit_tasks, audit_queues, audit_clients,
-                                                           audit_workers, audit_rest};
+    const char *(*const parts[])(const struct engine *) = {
+        audit_tasks, audit_queues, audit_clients, audit_workers, audit_processes, audit_rest};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         const char *complaint = parts[i](engine);
         if (complaint != NULL) {

@@ -22,6 +22,7 @@ audit_tasks(const struct engine *engine); /* each task is exactly where its stat
 const char *audit_queues(const struct engine *engine);  /* queues, lanes, putters: sums and order */
 const char *audit_clients(const struct engine *engine); /* sessions, streams, waiters, index */
 const char *audit_workers(const struct engine *engine); /* hosts, children, rings, offers */
+const char *audit_processes(const struct engine *engine); /* and their children */
 const char *audit_rest(const struct engine *engine); /* totals, timers, routes, payloads, barrier */
 
 #endif

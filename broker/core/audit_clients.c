@@ -129,7 +129,7 @@ static const char *audit_waiter(const struct engine *engine, uint32_t index) {
           "waiter: timer");
     AUDIT(waiter->kind != WAITER_RESERVED || waiter->timer != 0,
           "waiter: a place reserved for ever");
-    if (waiter->kind == WAITER_CALL) {
+    if (waiter->kind == WAITER_CALL || waiter->kind == WAITER_START) {
         const struct task *task = task_at(engine, waiter->task);
         AUDIT(task->state != TASK_FREE && !task_is_terminal(task), "waiter: its task has ended");
     } else if (waiter_is_call(waiter)) {

@@ -10,6 +10,7 @@
 
 #include "broker/core/cancel.h"
 #include "broker/core/leave.h"
+#include "broker/core/process.h"
 #include "broker/core/purge.h"
 #include "broker/core/report.h"
 #include "broker/core/result.h"
@@ -26,6 +27,11 @@ static void call_answer(struct engine *engine, struct effects *sink, route_id ro
     effect->answer.err = err;
     effect->answer.text = copy;
     engine->counts.refused_other += err == WHERRY_E_REFUSED || err == WHERRY_E_LIMIT;
+}
+
+void call_answer_span(struct engine *engine, uint32_t session, uint64_t call, wherry_err err,
+                      struct span text) {
+    call_answer(engine, engine_sink(engine), session_at(engine, session)->route, call, err, text);
 }
 
 void call_answer_text(struct engine *engine, uint32_t session, uint64_t call, wherry_err err,
@@ -277,6 +283,23 @@ static void call_queue_purge(struct engine *engine, uint32_t session,
     }
 }
 
+static void call_process(struct engine *engine, uint32_t session, const struct event_call *call) {
+    call_forget(engine, session, call->call);
+    uint32_t task = call_task(engine, session, call);
+    if (task == 0) {
+        return;
+    }
+    if (!process_is(engine, task)) {
+        call_answer_text(engine, session, call->call, WHERRY_E_INVALID, "a task, not a Process");
+    } else if (call->verb == WIRE_PROCESS_START) {
+        process_start(engine, session, call, task);
+    } else if (call->verb == WIRE_PROCESS_SHOW) {
+        process_show(engine, session, call, task);
+    } else {
+        process_signal(engine, session, call, task);
+    }
+}
+
 void call_receive(struct engine *engine, uint32_t session, const struct event_call *call) {
     route_id route = session_at(engine, session)->route;
     switch (call->verb) {
@@ -288,6 +311,14 @@ void call_receive(struct engine *engine, uint32_t session, const struct event_ca
         return;
     case WIRE_WAITING:
         call_explain(engine, session, call);
+        return;
+    case WIRE_PROCESS_START:
+    case WIRE_PROCESS_SHOW:
+    case WIRE_PROCESS_SIGNAL:
+        call_process(engine, session, call);
+        return;
+    case WIRE_PROCESS_LIST:
+        report_processes(engine, route, call->call);
         return;
     case WIRE_STATUS:
         report_status(engine, route, call->call);

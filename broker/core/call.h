@@ -10,6 +10,8 @@ struct engine;
 
 void call_receive(struct engine *engine, uint32_t session, const struct event_call *call);
 /* `text` must live as long as the program. */
+void call_answer_span(struct engine *engine, uint32_t session, uint64_t call, wherry_err err,
+                      struct span text);
 void call_answer_text(struct engine *engine, uint32_t session, uint64_t call, wherry_err err,
                       const char *text);
 /* A call that waits and is said again after a reconnect: the older copy goes. */

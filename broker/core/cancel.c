@@ -12,7 +12,7 @@
 
 enum { SIGNAL_KILL = 9, SIGNAL_TERM = 15 }; /* Linux: no header of the system in here */
 
-static void cancel_signal(struct engine *engine, uint32_t index, uint32_t signal) {
+void cancel_signal(struct engine *engine, uint32_t index, uint32_t signal) {
     const struct child *child = child_at(engine, task_at(engine, index)->lease.child);
     route_id route = host_at(engine, child->host)->route;
     if (route == 0) {
@@ -83,7 +83,9 @@ void cancel_kill(struct engine *engine, uint32_t index) {
 }
 
 void cancel_remind(struct engine *engine, uint32_t index) {
-    if ((task_at(engine, index)->flags & TASK_CANCEL) != 0) {
-        cancel_signal(engine, index, cold_find(engine, index)->killed ? SIGNAL_KILL : SIGNAL_TERM);
+    uint16_t flags = task_at(engine, index)->flags;
+    if ((flags & TASK_CANCEL) != 0) {
+        bool kill = cold_find(engine, index)->killed || (flags & TASK_KILL) != 0;
+        cancel_signal(engine, index, kill ? SIGNAL_KILL : SIGNAL_TERM);
     }
 }

@@ -22,6 +22,8 @@ void cancel_number(struct engine *engine, uint32_t stream, uint64_t number);
 void cancel_parked(struct engine *engine, uint32_t waiter);
 /* The task stands in no list: ends it. */
 void cancel_finish(struct engine *engine, uint32_t task);
+/* To the attempt of a leased task. */
+void cancel_signal(struct engine *engine, uint32_t task, uint32_t signal);
 /* SIGTERM was not enough. */
 void cancel_kill(struct engine *engine, uint32_t task);
 /* A host is back: what was asked of its attempts is asked again. */

@@ -7,6 +7,7 @@
 
 #include "broker/core/attempt.h"
 #include "broker/core/hot.h"
+#include "broker/core/spawn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -306,6 +307,10 @@ static void child_leave_free(struct engine *engine, struct child *child) {
 
 void children_update(struct engine *engine, uint32_t index) {
     struct child *child = child_at(engine, index);
+    if (child->fresh || spawn_is(engine, child)) {
+        spawn_update(engine, index);
+        return;
+    }
     bool usable = children_usable(engine, child);
     bool idle = usable && child->leased == 0;
     if (idle != child->idle) {

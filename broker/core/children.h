@@ -58,9 +58,15 @@ struct child {
     uint32_t sealed;       /* the number of a delivery behind which nothing is sent */
     uint32_t recalls;      /* of its queue, as far as it has followed them */
     uint8_t fruitless;     /* take-backs since it started anything */
+    bool fresh;            /* in queue.fresh: made for a Process, and has none yet */
+    bool spawn_listed;     /* scratch: named by the host hello that is being read */
+    uint8_t spawn;         /* enum spawn_state */
+    uint8_t activity;      /* enum wire_process_state, as its host said last; 0: nothing yet */
+    uint16_t spawn_lane;   /* counted as asked for by this lane */
+    struct span name;      /* of its Process, owned; for people */
     int64_t busy_since_us; /* since when it has said nothing about what it runs */
     uint64_t death_sequence;
-    struct links in_free;        /* host.free */
+    struct links in_free;        /* host.free, or queue.fresh */
     struct links in_due;         /* engine.children_due */
     struct links in_unstarted;   /* engine.unstarted, longest not looked at first */
     struct wire_token_run *acks; /* results to acknowledge in this turn */

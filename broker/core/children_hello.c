@@ -8,7 +8,9 @@
  * still come out of it. */
 #include "broker/core/attempt.h"
 #include "broker/core/hello.h"
+#include "broker/core/nested.h"
 #include "broker/core/outcome.h"
+#include "broker/core/spawn.h"
 #include "broker/core/state.h"
 
 #include <stdlib.h>
@@ -27,7 +29,7 @@ static void child_connect(struct engine *engine, uint32_t index, route_id route,
         child->route = route;
         routes_bind(engine, route, PEER_CHILD, index);
     }
-    child->session = hello->session;
+    nested_rename(engine, child, hello->session);
     memcpy(child->secret, hello->secret.data, WIRE_SECRET_SIZE);
     child->pid = hello->pid;
     child->dead = false;
@@ -132,6 +134,8 @@ void children_drop(struct engine *engine, uint32_t index) {
                     index);
     }
     children_update(engine, index);
+    spawn_over(engine, index);
+    nested_rename(engine, child, 0);
     children_fini(child);
     slab_free(&engine->children, index);
     engine->counts.children--;
@@ -140,6 +144,8 @@ void children_drop(struct engine *engine, uint32_t index) {
 void children_fini(struct child *child) {
     free(child->ring);
     free(child->acks);
+    free((void *)(uintptr_t)child->name.data);
+    child->name = (struct span){NULL, 0};
     child->ring = NULL;
     child->acks = NULL;
 }

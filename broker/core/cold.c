@@ -56,7 +56,7 @@ void cold_set_origin(struct engine *engine, uint32_t task, struct task_id origin
 void cold_drop(struct engine *engine, uint32_t task) {
     uint32_t index = cold_index(engine, task);
     struct cold *cold = slab_at(&engine->colds, index);
-    CHECK(cold->waiters.count == 0);
+    CHECK(cold->waiters.count == 0 && !cold->process && cold->sessions.count == 0);
     if ((task_at(engine, task)->flags & TASK_ORIGIN) != 0) {
         map_drop(&engine->task_by_origin, task_id_hash(cold->origin), task);
     }

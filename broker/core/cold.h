@@ -25,13 +25,18 @@ struct cold {
     struct token held;  /* the announced attempt that may still answer */
     uint64_t epoch;     /* of the current token, when the lease was adopted */
     struct task_id origin;
-    struct list waiters;  /* TASK_WAIT calls */
+    struct list waiters;  /* TASK_WAIT and PROCESS_START calls */
     struct links adopted; /* in the child's list of adopted leases */
     uint32_t timer;       /* TIMER_TASK */
     uint32_t ttl;         /* TIMER_TTL */
     int64_t expires_ms;   /* wall clock; 0: not kept */
     uint64_t batch;       /* newest batch with its record, for what comes back */
     struct bytes failure; /* the result when the engine made it */
+    bool process;         /* in engine.processes */
+    bool daemon;          /* in the daemons of its session */
+    struct links in_processes;
+    struct links in_daemons;
+    struct list sessions; /* client sessions inside of its attempt (nested.h) */
 };
 
 /* Made if there is none. */

@@ -5,12 +5,16 @@
 #include "broker/core/death.h"
 
 #include "broker/core/attempt.h"
+#include "broker/core/process.h"
+#include "broker/core/spawn.h"
 #include "broker/core/state.h"
 
 static void death_end_running(struct engine *engine, uint32_t task,
                               const struct event_death *death) {
     bool cancelled = (task_at(engine, task)->flags & TASK_CANCEL) != 0;
-    if (cancelled || death->cause == WIRE_CAUSE_DRAINED) {
+    if (process_is(engine, task)) {
+        process_died(engine, task, death);
+    } else if (cancelled || death->cause == WIRE_CAUSE_DRAINED) {
         attempt_stop(engine, task);
     } else if (death->cause == WIRE_CAUSE_TERMINATED) {
         attempt_lose(engine, task, death->cause, span_of_text("its process was stopped"));
@@ -77,6 +81,9 @@ void death_receive(struct engine *engine, uint32_t host_index, const struct even
         children_touch(engine, index);
     } else {
         death_attempts(engine, index, death); /* a hello may have announced them again meanwhile */
+    }
+    if (spawn_is(engine, child)) { /* the second time, too: a hello may have listed its place */
+        spawn_over(engine, index);
     }
     struct effect *effect = effects_add(engine_sink(engine), EFFECT_DEATH_ACK, host->route);
     effect->place_note.place = death->place;

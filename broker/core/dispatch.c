@@ -8,6 +8,7 @@
 #include "broker/core/death.h"
 #include "broker/core/hello.h"
 #include "broker/core/outcome.h"
+#include "broker/core/process.h"
 #include "broker/core/putter.h"
 #include "broker/core/result.h"
 #include "broker/core/state.h"
@@ -142,6 +143,9 @@ static bool dispatch_host(struct engine *engine, uint32_t host, const struct eve
         return true;
     case EVENT_DEATH:
         death_receive(engine, host, &event->death);
+        return true;
+    case EVENT_STATES:
+        process_states(engine, host, &event->states);
         return true;
     case EVENT_DRAIN_HOST:
         hosts_drain(engine, host);

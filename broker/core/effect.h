@@ -32,6 +32,8 @@ enum effect_kind {
     EFFECT_LEASE_LOST,
     EFFECT_DEATH_ACK,
     EFFECT_SIGNAL,
+    EFFECT_SPAWN,
+    EFFECT_STOP,
     EFFECT_LEAVE,
     EFFECT_CLOSE_ROUTE,   /* forget the route: a later message of it gets HELLO_REQUIRED */
     EFFECT_PUT,           /* into the open batch: this record */

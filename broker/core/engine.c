@@ -14,6 +14,7 @@
 #include "broker/core/persist.h"
 #include "broker/core/putter.h"
 #include "broker/core/result.h"
+#include "broker/core/spawn.h"
 
 #include <stdlib.h>
 
@@ -80,6 +81,7 @@ static void engine_init_tables(struct engine *engine) {
     map_init(&engine->session_by_id);
     map_init(&engine->host_by_id);
     map_init(&engine->route_by_id);
+    map_init(&engine->child_by_session);
     timers_init(&engine->mono);
     timers_init(&engine->wall);
 }
@@ -146,7 +148,8 @@ void engine_destroy(struct engine **handle) {
     }
     struct map *maps[] = {&engine->cold_by_task, &engine->task_by_origin, &engine->waiter_by_origin,
                           &engine->lane_by_key,  &engine->queue_by_name,  &engine->session_by_id,
-                          &engine->host_by_id,   &engine->route_by_id};
+                          &engine->host_by_id,   &engine->route_by_id,
+                          &engine->child_by_session};
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
         map_fini(maps[i]);
     }
@@ -246,6 +249,9 @@ static void engine_expire_timers(struct engine *engine, uint32_t units) {
         case TIMER_TTL:
             result_expire(engine, owner);
             break;
+        case TIMER_SPAWN:
+            spawn_timer(engine, owner);
+            break;
         }
     }
 }
@@ -331,6 +337,7 @@ static void engine_handle(struct engine *engine, const struct event *event) {
     case EVENT_RESULTS:
     case EVENT_GATE:
     case EVENT_DEATH:
+    case EVENT_STATES:
     case EVENT_DRAIN_HOST:
         dispatch_event(engine, event);
         return;

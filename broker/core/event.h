@@ -39,6 +39,7 @@ enum event_kind {
     EVENT_RESULTS,
     EVENT_GATE,
     EVENT_DEATH,
+    EVENT_STATES,       /* what a host's Processes do */
     EVENT_DRAIN_HOST,   /* a host takes nothing more */
     EVENT_DRAIN_BROKER, /* SIGTERM: no new work, no new deliveries */
     EVENT_COMMITTED,    /* batch `committed` and all before it are in the store */
@@ -83,6 +84,7 @@ struct event_hello { /* meaning of the fields: struct wire_hello */
     int64_t pid;
     struct span pool;
     uint32_t processes;
+    uint32_t processes_max;
     const struct span *functions;
     uint32_t function_count;
     const struct event_place *places;
@@ -140,7 +142,8 @@ struct event_call {
     uint32_t verb; /* enum wire_verb; unknown ones are answered INVALID */
     int64_t timeout_ms;
     uint64_t thread;
-    struct task_id id;  /* TASK_WAIT, TASK_CANCEL, WAITING */
+    struct task_id id;  /* TASK_WAIT, TASK_CANCEL, WAITING, PROCESS_… */
+    uint32_t signal;    /* PROCESS_SIGNAL */
     struct span name;   /* POOL_SHOW, QUEUE_…; WORKER_…: the host's id */
     uint64_t items_max; /* QUEUE_SET */
     uint64_t bytes_max;
@@ -179,6 +182,11 @@ struct event_death {
     uint32_t attempt_count;
 };
 
+struct event_states {
+    const struct wire_state *items;
+    uint32_t item_count;
+};
+
 struct event {
     enum event_kind kind;
     route_id route;
@@ -193,6 +201,7 @@ struct event {
         struct event_results results;
         struct wire_gate gate;
         struct event_death death;
+        struct event_states states;
         uint64_t committed;
         bool store_has_space;
         int64_t gap_us;

@@ -8,6 +8,8 @@
 
 #include "broker/core/attempt.h"
 #include "broker/core/cancel.h"
+#include "broker/core/nested.h"
+#include "broker/core/process.h"
 #include "broker/core/purge.h"
 #include "broker/core/result.h"
 #include "broker/core/hot.h"
@@ -205,7 +207,8 @@ static void early_give_up(struct engine *engine, uint32_t index) {
 /* Perhaps started or cancelled before the restart, or held by an attempt that nobody announced. */
 static void grace_end_suspect(struct engine *engine, uint32_t index) {
     struct task *task = task_at(engine, index);
-    if (task->state == TASK_HELD && (task->flags & TASK_CANCEL) != 0) {
+    bool perhaps = (task->flags & TASK_STARTED) != 0 && process_is(engine, index);
+    if (task->state == TASK_HELD && (task->flags & TASK_CANCEL) != 0 && !perhaps) {
         attempt_take_ready(engine, index);
         cancel_finish(engine, index);
     } else if (task->state == TASK_HELD) {
@@ -277,7 +280,8 @@ void grace_judge(struct engine *engine, uint32_t units) {
     units = grace_end_suspects(engine, units);
     units = grace_end_awaited(engine, units);
     units = grace_end_early(engine, units);
-    if (units > 0 && engine->grace.suspect_count == 0) {
+    units = nested_settle(engine, units);
+    if (units > 0 && engine->grace.suspect_count == 0) { /* nobody is unbound any more */
         grace_end(engine);
     }
 }

@@ -256,6 +256,7 @@ void hosts_drop(struct engine *engine, uint32_t index) {
     }
     routes_close(engine, host->route);
     map_drop(&engine->host_by_id, map_hash(host->id), index);
+    timer_stop(&engine->mono, &host->spawn_timer);
     hosts_fini(host);
     slab_free(&engine->hosts, index);
 }

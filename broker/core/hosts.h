@@ -35,7 +35,12 @@ struct host {
     struct links in_free;    /* queue.free_hosts */
     struct span label;       /* owned, as the names below */
     int64_t pid;
-    uint32_t processes;
+    uint32_t processes;     /* places of its pool; those behind them are for Processes: */
+    uint32_t processes_max; /* so many, … */
+    uint32_t spawned;       /* of which so many are in use (spawn.h) */
+    uint32_t spawn_next;    /* where the next free one is looked for */
+    uint32_t spawn_timer;   /* not asked before that; 0: none */
+    uint8_t spawn_failures; /* children that ended with nothing, in a row */
     struct span *functions; /* sorted */
     uint32_t function_count;
     uint64_t offers[BOUND_LANES / 64 + 1]; /* bit a lane */

@@ -10,6 +10,7 @@
 #include "broker/core/hello.h"
 #include "broker/core/leave.h"
 #include "broker/core/persist.h"
+#include "broker/core/spawn.h"
 #include "broker/core/state.h"
 #include "common/name.h"
 
@@ -40,6 +41,7 @@ static void host_describe(struct host *host, const struct event_hello *hello, ui
     host->label = span_clone(hello->label);
     host->pid = hello->pid;
     host->processes = hello->processes;
+    host->processes_max = hello->processes_max;
     host->queue = (uint16_t)queue;
     host->functions = calloc(hello->function_count + 1, sizeof(*host->functions));
     CHECK(host->functions != NULL);
@@ -90,6 +92,7 @@ static void host_announce_place(struct engine *engine, uint32_t index,
     }
     child_at(engine, child)->spared = stale;
     children_touch(engine, child);
+    spawn_announced(engine, child, place->alive);
     struct wire_token_run *runs = NULL;
     uint32_t count = 0;
     for (uint32_t i = 0; i < place->attempt_count; i++) {
@@ -145,7 +148,8 @@ static const char *host_complaint(const struct engine *engine, uint32_t index,
     if (!name_ok(hello->pool)) {
         return "not a pool's name";
     }
-    if (hello->function_count > BOUND_FUNCTIONS || hello->place_count > BOUND_PLACES) {
+    if (hello->function_count > BOUND_FUNCTIONS || hello->place_count > BOUND_PLACES ||
+        hello->processes > BOUND_PROCESSES || hello->processes_max > BOUND_PROCESSES) {
         return "too many functions or processes in one host";
     }
     for (uint32_t i = 0; i < hello->place_count; i++) {
@@ -217,5 +221,6 @@ void hosts_hello(struct engine *engine, route_id route, const struct event_hello
             hosts_sweep_child(engine, host_at(engine, index)->places[place]);
         }
     }
+    spawn_sweep(engine, index);
     leave_remind(engine, index);
 }

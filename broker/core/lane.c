@@ -71,7 +71,7 @@ static void lane_forget(struct engine *engine, uint32_t index) {
 static bool lane_reclaim(struct engine *engine) {
     for (uint32_t index = 1; index <= engine->lanes.used; index++) {
         struct lane *lane = lane_at(engine, index);
-        if (lane->queue != 0 && lane->tasks == 0) {
+        if (lane->queue != 0 && lane->tasks == 0 && lane->spawning == 0) {
             lane_forget(engine, index);
             return true;
         }
@@ -125,6 +125,8 @@ void lane_update(struct engine *engine, uint32_t index) {
     struct queue *queue = queue_at(engine, lane->queue);
     size_t offset = offsetof(struct lane, in_active);
     lane->active = active;
+    bool process = (lane->options.flags & TASK_PROCESS) != 0;
+    queue->active_processes += process ? (active ? 1 : UINT32_MAX) : 0;
     if (!active) {
         list_remove(&queue->active, &engine->lanes, offset, index);
         return;

@@ -26,6 +26,7 @@ struct lane {
     uint32_t back; /* root of the treap */
     uint32_t back_count;
     uint32_t leased;
+    uint32_t spawning; /* of Processes: children that were asked for, and have nothing yet */
     uint64_t estimate_ns;
     struct links in_queue;  /* queue.lanes */
     struct links in_active; /* queue.active: has ready tasks and somebody offers it */

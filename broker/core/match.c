@@ -12,6 +12,7 @@
 #include "broker/core/match.h"
 
 #include "broker/core/hot.h"
+#include "broker/core/spawn.h"
 
 enum { SHARE_MIN_NS = BOUND_CREDIT_US * 1000 / 4 };
 
@@ -28,7 +29,7 @@ static uint64_t match_batch(const struct engine *engine, uint32_t index) {
     return batch;
 }
 
-static bool match_may_start(const struct engine *engine, uint32_t task) {
+bool match_may_start(const struct engine *engine, uint32_t task) {
     return task != 0 && (engine->grace.over || (task_at(engine, task)->flags & TASK_OLD) == 0);
 }
 
@@ -125,8 +126,7 @@ static void match_emit(struct engine *engine, uint32_t lane_index, uint32_t chil
     engine->counts.delivered += count;
 }
 
-static uint32_t match_deliver(struct engine *engine, uint32_t lane, uint32_t child_index,
-                              uint32_t most) {
+uint32_t match_deliver(struct engine *engine, uint32_t lane, uint32_t child_index, uint32_t most) {
     struct child *child = child_at(engine, child_index);
     most = children_make_slots(engine, child_index, most);
     struct effect_deliver_item *items =
@@ -137,9 +137,8 @@ static uint32_t match_deliver(struct engine *engine, uint32_t lane, uint32_t chi
     uint32_t first_slot = child->next;
     uint64_t first_counter = engine->next_counter;
     uint64_t batch = 0;
-    uint64_t bytes = BOUND_LEASED_BYTES > child->leased_bytes
-                         ? BOUND_LEASED_BYTES - child->leased_bytes
-                         : 0;
+    uint64_t bytes =
+        BOUND_LEASED_BYTES > child->leased_bytes ? BOUND_LEASED_BYTES - child->leased_bytes : 0;
     uint32_t count = match_fill(engine, lane, most, bytes, items, &batch);
     if (count == 0) {
         return 0;
@@ -232,7 +231,8 @@ static void match_rotate(struct engine *engine, struct queue *queue, uint32_t in
 static uint32_t match_lane(struct engine *engine, struct queue *queue, uint32_t lane,
                            uint32_t units) {
     uint32_t first = lane_first(engine, lane);
-    if (!match_may_start(engine, first)) {
+    if (!match_may_start(engine, first) ||
+        (lane_at(engine, lane)->options.flags & TASK_PROCESS) != 0) { /* spawn.h */
         return 0;
     }
     uint32_t child = match_child(engine, queue, lane, task_at(engine, first)->payload_size);
@@ -251,7 +251,8 @@ static uint32_t match_queue(struct engine *engine, uint32_t index, uint32_t unit
     struct queue *queue = queue_at(engine, index);
     uint32_t fruitless = 0;
     uint32_t lane = queue->active.head;
-    while (lane != 0 && units > 0 && queue->free_hosts.count > 0) {
+    bool pool = queue->active.count > queue->active_processes;
+    while (pool && lane != 0 && units > 0 && queue->free_hosts.count > 0) {
         uint32_t next = lane_at(engine, lane)->in_active.next;
         uint32_t count = match_lane(engine, queue, lane, units);
         units -= count;
@@ -279,7 +280,7 @@ uint32_t match_run(struct engine *engine, uint32_t units) {
         list_remove(&engine->match_due, &engine->queues, offsetof(struct queue, in_match), index);
         queue->match_due = false;
         if (!engine->draining && queue_hands_out(queue)) {
-            units = match_queue(engine, index, units);
+            units = spawn_queue(engine, index, match_queue(engine, index, units));
         }
         if (units == 0) {
             queue_match(engine, index);

@@ -9,10 +9,15 @@
 #ifndef WHERRY_MATCH_H
 #define WHERRY_MATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct engine;
 
+/* It waits for nothing that a restart made uncertain. */
+bool match_may_start(const struct engine *engine, uint32_t task);
+/* Hands up to `most` tasks of the lane to the child; returns how many. */
+uint32_t match_deliver(struct engine *engine, uint32_t lane, uint32_t child, uint32_t most);
 /* TICK: delivers to the children of all queues that are due. Returns what is left of `units`. */
 uint32_t match_run(struct engine *engine, uint32_t units);
 

@@ -23,7 +23,8 @@
 
 enum {
     TASK_STORED_FLAGS =
-        TASK_COLD | TASK_ORIGIN | TASK_CANCEL | TASK_STARTED | TASK_RECEIVED | TASK_PURGED
+        TASK_COLD | TASK_ORIGIN | TASK_CANCEL | TASK_KILL | TASK_STARTED | TASK_RECEIVED |
+        TASK_PURGED
 };
 
 static void persist_key(struct record *record, enum record_kind kind, uint16_t slot, uint64_t id) {

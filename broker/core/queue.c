@@ -74,8 +74,9 @@ void queue_wake(struct engine *engine, uint32_t index) {
 
 void queue_match(struct engine *engine, uint32_t index) {
     struct queue *queue = queue_at(engine, index);
-    if (!queue->match_due && queue->active.count > 0 && queue->free_hosts.count > 0 &&
-        queue_hands_out(queue)) {
+    bool pool = queue->active.count > 0 && queue->free_hosts.count > 0;
+    bool processes = queue->active_processes > 0 || queue->fresh.count > 0;
+    if (!queue->match_due && (pool || processes) && queue_hands_out(queue)) {
         queue->match_due = true;
         list_append(&engine->match_due, &engine->queues, offsetof(struct queue, in_match), index);
     }

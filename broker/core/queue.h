@@ -55,9 +55,11 @@ struct queue {
     struct list retries; /* WAITING tasks */
     struct list putters;
     struct list lanes;
-    struct list active;     /* most urgent priority first, then in turn */
-    struct list hosts;      /* LIVE hosts of the pool */
-    struct list free_hosts; /* those with a free child */
+    struct list active;        /* most urgent priority first, then in turn */
+    struct list hosts;         /* LIVE hosts of the pool */
+    struct list free_hosts;    /* those with a free child */
+    uint32_t active_processes; /* lanes of Processes among the active ones */
+    struct list fresh;         /* children that were made for Processes and have none yet */
     uint32_t free_children;
     uint32_t idle_children; /* free ones with nothing leased */
     struct links in_match;

@@ -92,6 +92,11 @@ static struct span why_ready(const struct engine *engine, const struct task *tas
                                        function, (const char *)lane->function.data,
                                        (int)queue->name.size, (const char *)queue->name.data));
     }
+    if ((lane->options.flags & TASK_PROCESS) != 0) {
+        return why_text(text, snprintf(text, REPORT_TEXT,
+                                       "no worker of pool %.*s has room for another Process yet",
+                                       (int)queue->name.size, (const char *)queue->name.data));
+    }
     return why_text(text, snprintf(text, REPORT_TEXT,
                                    "%llu tasks wait in queue %.*s and all its processes are busy",
                                    (unsigned long long)queue->depth, (int)queue->name.size,

@@ -20,6 +20,8 @@ void report_status(struct engine *engine, route_id route, uint64_t call);
 /* False: no such pool or queue; nothing was answered. */
 bool report_pool(struct engine *engine, route_id route, uint64_t call, struct span name);
 
+void report_processes(struct engine *engine, route_id route, uint64_t call);
+
 /* How long the oldest ready task of a queue has waited. */
 int64_t report_oldest_us(const struct engine *engine, uint32_t queue, struct now now);
 

@@ -70,6 +70,11 @@ static void pool_child(const struct engine *engine, msgpack_packer *packer,
     pool_number(packer, "leased", child->leased + child->adopted.count);
 }
 
+/* Those for Processes stand behind them: report_process.c. */
+static uint32_t pool_places(const struct host *host) {
+    return host->place_count < host->processes ? host->place_count : host->processes;
+}
+
 static bool pool_shows(const struct engine *engine, uint32_t child) {
     return child != 0 && !child_at(engine, child)->dead && child_at(engine, child)->session != 0;
 }
@@ -77,7 +82,7 @@ static bool pool_shows(const struct engine *engine, uint32_t child) {
 static void pool_host(const struct engine *engine, msgpack_packer *packer, const struct host *host,
                       uint32_t *room) {
     uint32_t count = 0;
-    for (uint32_t place = 0; place < host->place_count; place++) {
+    for (uint32_t place = 0; place < pool_places(host); place++) {
         count += pool_shows(engine, host->places[place]);
     }
     count = count < *room ? count : *room;
@@ -94,7 +99,7 @@ static void pool_host(const struct engine *engine, msgpack_packer *packer, const
                                               : "silent"));
     pool_number(packer, "processes", host->processes);
     pool_list(packer, "children", count);
-    for (uint32_t place = 0; place < host->place_count && count > 0; place++) {
+    for (uint32_t place = 0; place < pool_places(host) && count > 0; place++) {
         if (pool_shows(engine, host->places[place])) {
             pool_child(engine, packer, child_at(engine, host->places[place]));
             count--;

@@ -7,6 +7,7 @@
  * A record is decoded whole before anything of it is taken in. */
 #include "broker/core/coder.h"
 #include "broker/core/persist.h"
+#include "broker/core/process.h"
 #include "broker/core/result.h"
 #include "broker/core/state.h"
 #include "broker/core/submit.h"
@@ -240,7 +241,7 @@ static void restore_cold(struct engine *engine, uint32_t index, const struct res
 static void restore_waiting(struct engine *engine, uint32_t index, const struct restored *from) {
     struct task *task = task_at(engine, index);
     const struct cold *cold = cold_find(engine, index);
-    task->flags |= TASK_OLD | (from->flags & (TASK_CANCEL | TASK_STARTED));
+    task->flags |= TASK_OLD | (from->flags & (TASK_CANCEL | TASK_KILL | TASK_STARTED));
     bool started = (task->flags & TASK_STARTED) != 0;
     if (started || (task->flags & TASK_CANCEL) != 0 || (cold != NULL && cold->held.counter != 0)) {
         grace_suspect(engine, index);
@@ -250,6 +251,9 @@ static void restore_waiting(struct engine *engine, uint32_t index, const struct 
         queue_count(engine, lane_at(engine, task->lane)->queue, task->payload_size);
     } else {
         lane_append(engine, index);
+    }
+    if (process_is(engine, index)) {
+        process_enter(engine, index);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "broker/core/result.h"
 
 #include "broker/core/hot.h"
+#include "broker/core/process.h"
 
 #include <string.h>
 
@@ -61,6 +62,10 @@ static void result_answer_waiters(struct engine *engine, uint32_t index) {
     }
     while (cold != NULL && cold->waiters.head != 0) {
         const struct waiter *waiter = waiter_at(engine, cold->waiters.head);
+        if (waiter->kind == WAITER_START) {
+            process_answer_start(engine, cold->waiters.head);
+            continue;
+        }
         result_answer(engine, session_at(engine, waiter->session)->route, waiter->number, index);
         waiter_drop(engine, cold->waiters.head);
     }
@@ -149,6 +154,7 @@ void result_finish_home(struct engine *engine, const struct home *home, uint32_t
     result_count(engine, home->queue, task);
     if ((task->flags & TASK_COLD) != 0) {
         timer_stop(&engine->mono, &cold_find(engine, index)->timer);
+        process_leave(engine, index);
         result_answer_waiters(engine, index);
     }
     result_settle(engine, home, index,

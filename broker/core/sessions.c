@@ -8,7 +8,9 @@
 #include "broker/core/sessions.h"
 
 #include "broker/core/hello.h"
+#include "broker/core/nested.h"
 #include "broker/core/persist.h"
+#include "broker/core/process.h"
 #include "broker/core/result.h"
 #include "broker/core/state.h"
 
@@ -82,6 +84,7 @@ void sessions_store(struct engine *engine, uint32_t index) {
 void sessions_end(struct engine *engine, uint32_t index, const char *why) {
     struct session *session = session_at(engine, index);
     CHECK(session->state == SESSION_LIVE);
+    nested_leave(engine, index);
     note_line(engine, LOG_INFO, "msg=\"client session ended\" session=%016" PRIx64 " why=\"%s\"",
               session->id, why);
     routes_close(engine, session->route);
@@ -99,6 +102,7 @@ void sessions_end(struct engine *engine, uint32_t index, const char *why) {
 uint32_t sessions_purge(struct engine *engine, uint32_t index, uint32_t units) {
     struct session *session = session_at(engine, index);
     uint32_t used = 0;
+    used += process_end_daemons(engine, index, units);
     while (used < units && session->waiters.count > 0) {
         waiter_drop(engine, session->waiters.head);
         used++;
@@ -111,7 +115,7 @@ uint32_t sessions_purge(struct engine *engine, uint32_t index, uint32_t units) {
 
 /* True once nothing is left that only the session's owner could want. */
 static bool session_is_purged(const struct engine *engine, const struct session *session) {
-    if (session->waiters.count > 0) {
+    if (session->waiters.count > 0 || session->daemons.count > 0) {
         return false;
     }
     for (uint32_t i = 0; i < session->stream_count; i++) {
@@ -210,6 +214,10 @@ static uint32_t session_new(struct engine *engine, route_id route,
 void sessions_hello(struct engine *engine, route_id route, const struct event_hello *hello) {
     uint32_t index = sessions_find(engine, hello->session);
     struct effects *sink = engine->out;
+    if (!nested_may_exist(engine, hello)) {
+        hello_refuse(engine, route, WHERRY_E_REFUSED, "the attempt that it is part of has ended");
+        return;
+    }
     bool resume = hello->resume && !PLANTED(PLANT_RESUME_AS_NEW);
     if ((index == 0 && resume) ||
         (index != 0 && session_at(engine, index)->state == SESSION_ENDED)) {
@@ -230,5 +238,6 @@ void sessions_hello(struct engine *engine, route_id route, const struct event_he
         sink = engine_sink(engine); /* its first HELLO_OK may still be waiting */
     }
     sessions_connect(engine, index, route);
+    nested_join(engine, index, hello);
     hello_ok(engine, sink, route, hello->session);
 }

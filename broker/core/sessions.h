@@ -33,9 +33,14 @@ struct session {
     uint32_t *streams; /* sorted by slot */
     uint32_t stream_count;
     struct list waiters;
-    uint32_t calls;       /* CALL waiters among them */
-    uint64_t call_newest; /* highest call number seen */
-    uint64_t credit;      /* result bytes it may be sent since its hello */
+    struct list daemons;     /* its daemon Processes that have not ended; links in cold records */
+    uint64_t parent;         /* of a session inside a task: the child's session, … */
+    struct token attempt;    /* … and the attempt; counter 0: it is in none */
+    uint32_t inside;         /* that task; 0: in none, or not known yet */
+    struct links in_attempt; /* cold.sessions of that task, or engine.unbound */
+    uint32_t calls;          /* CALL waiters among them */
+    uint64_t call_newest;    /* highest call number seen */
+    uint64_t credit;         /* result bytes it may be sent since its hello */
     uint64_t sent;
     int64_t ended_ms;
 };

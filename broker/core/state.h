@@ -76,6 +76,7 @@ struct engine {
     struct map queue_by_name;
     struct map session_by_id;
     struct map host_by_id;
+    struct map child_by_session;
     struct map route_by_id;
 
     struct timers mono; /* us */
@@ -90,6 +91,8 @@ struct engine {
     struct list flush_due;    /* streams */
     struct list children_due; /* their results are to be acknowledged, their room looked at */
     struct list store_due;    /* sessions */
+    struct list processes;    /* those that have not ended; links in cold records */
+    struct list unbound;      /* sessions inside attempts that nobody has announced yet */
 
     struct index_chunk *spare_chunk; /* one kept: a lone caller would make and free one a task */
     struct frees frees;

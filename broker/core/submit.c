@@ -9,6 +9,7 @@
  * again. */
 #include "broker/core/submit.h"
 
+#include "broker/core/process.h"
 #include "broker/core/putter.h"
 #include "broker/core/hot.h"
 
@@ -200,6 +201,9 @@ static void submit_take_origin(struct engine *engine, uint32_t index, struct tas
 static void submit_take(struct engine *engine, const struct home *home,
                         const struct event_submit_item *item) {
     uint32_t index = submit_make(engine, home, item->number, engine->next_arrival++, item->payload);
+    if ((home->lane->options.flags & TASK_PROCESS) != 0) {
+        process_enter(engine, index);
+    }
     if (item->has_origin && cold_find_origin(engine, item->origin) == 0) {
         submit_take_origin(engine, index, item->origin);
         persist_task(engine, index);
@@ -367,6 +371,11 @@ static void submit_find_lane(struct engine *engine, struct batch *batch) {
         submit->function.size > WIRE_NAME_MAX) {
         batch->err = WHERRY_E_INVALID;
         batch->why = "the slot is not the queue's, or the function's name is empty or too long";
+        return;
+    }
+    if ((submit->options.flags & (TASK_PROCESS | TASK_ONCE)) == TASK_PROCESS) {
+        batch->err = WHERRY_E_INVALID;
+        batch->why = "a Process may run once only";
         return;
     }
     uint32_t queue = queue_intern(engine, submit->queue, &batch->err);

@@ -47,6 +47,7 @@ enum task_flag {
     TASK_VOID = 256,     /* a large delivery that came back once before it started, … */
     TASK_VOID_AGAIN = 512, /* … and again: now nothing is sent behind it */
     TASK_PURGED = 1024,    /* CANCELLED with its queue */
+    TASK_KILL = 2048,      /* with CANCEL: by SIGKILL */
 };
 
 struct task {

@@ -14,6 +14,7 @@ enum timer_kind {
     TIMER_WAITER = 1, /* owner: waiter */
     TIMER_TASK, /* owner: task: its retry is due, its kill, or the wait for its result is over */
     TIMER_TTL,  /* owner: task: its kept result expires */
+    TIMER_SPAWN, /* owner: host: it may be asked for children again */
 };
 
 struct timers { /* private */

@@ -7,6 +7,7 @@
 
 #include "broker/core/call.h"
 #include "broker/core/leave.h"
+#include "broker/core/process.h"
 #include "broker/core/putter.h"
 #include "broker/core/state.h"
 
@@ -110,7 +111,7 @@ void waiter_drop(struct engine *engine, uint32_t index) {
     timer_stop(&engine->mono, &waiter->timer);
     list_remove(&session->waiters, &engine->waiters, offsetof(struct waiter, in_session), index);
     session->calls -= waiter_is_call(waiter);
-    if (waiter->kind == WAITER_CALL) {
+    if (waiter->kind == WAITER_CALL || waiter->kind == WAITER_START) {
         struct cold *cold = cold_find(engine, waiter->task);
         list_remove(&cold->waiters, &engine->waiters, offsetof(struct waiter, in_owner), index);
     } else if (waiter_is_call(waiter)) {
@@ -126,6 +127,8 @@ void waiter_expired(struct engine *engine, uint32_t index) {
     waiter_at(engine, index)->timer = 0;
     if (waiter_at(engine, index)->kind == WAITER_CALL) {
         call_timed_out(engine, index);
+    } else if (waiter_at(engine, index)->kind == WAITER_START) {
+        process_start_timed_out(engine, index);
     } else if (waiter_is_call(waiter_at(engine, index))) {
         leave_timed_out(engine, index);
     } else {

@@ -6,6 +6,7 @@
  *     RESERVED  its turn came, its payload was too large to be kept and was asked for again; its
  *               place is counted until the deadline
  *     CALL      a TASK_WAIT on a task that is not terminal
+ *     START     a PROCESS_START of a Process that waits for its process
  *     DRAIN     a WORKER_DRAIN that its host has not confirmed (leave.h)
  *     JOIN      a WORKER_JOIN on a host that has not left
  *
@@ -23,6 +24,7 @@ enum waiter_kind {
     WAITER_PUT,
     WAITER_RESERVED,
     WAITER_CALL,
+    WAITER_START,
     WAITER_DRAIN,
     WAITER_JOIN,
 };
@@ -33,14 +35,15 @@ struct waiter {
     bool has_origin;        /* PUT: known under another id than its number's */
     uint16_t lane;          /* PUT */
     uint32_t stream;        /* PUT */
-    uint32_t task;          /* CALL */
+    uint32_t task;          /* CALL, START */
     uint32_t host;          /* DRAIN, JOIN */
     uint64_t arrival;       /* PUT: the next number when it came: see purge.h */
     uint64_t number;        /* PUT: the item's; else the call's */
     struct payload payload; /* PUT: handle 0 with a size: not kept */
     struct task_id origin;
     uint32_t timer;
-    struct links in_owner;   /* PUT: queue.putters; CALL: cold.waiters; else host.waiters */
+    struct links in_owner;   /* PUT: queue.putters; CALL, START: cold.waiters; else
+                                host.waiters */
     struct links in_session; /* session.waiters */
 };
 

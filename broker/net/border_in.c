@@ -162,6 +162,7 @@ static wherry_err hello_in(const struct decode *decode) {
         .pid = hello.pid,
         .pool = hello.pool,
         .processes = hello.processes,
+        .processes_max = hello.processes_max,
         .place = hello.place,
         .generation = hello.generation,
         .started = hello.started,
@@ -277,7 +278,11 @@ static bool call_body_in(struct span body, struct event_call *out) {
     case WIRE_TASK_WAIT:
     case WIRE_TASK_CANCEL:
     case WIRE_WAITING:
+    case WIRE_PROCESS_START:
+    case WIRE_PROCESS_SHOW:
         return count >= 1 && cursor_id(&cursor, &out->id);
+    case WIRE_PROCESS_SIGNAL:
+        return count >= 2 && cursor_id(&cursor, &out->id) && cursor_u32(&cursor, &out->signal);
     case WIRE_POOL_SHOW:
     case WIRE_QUEUE_PURGE:
     case WIRE_WORKER_JOIN:
@@ -384,6 +389,22 @@ static wherry_err death_in(const struct decode *decode) {
     return WHERRY_OK;
 }
 
+static wherry_err states_in(const struct decode *decode) {
+    struct wire_items items;
+    if (wire_get_states(decode->message, &items) != WHERRY_OK) {
+        return refuse(decode->border, "malformed STATES");
+    }
+    struct wire_state *states =
+        scratch_reserve(&decode->border->items, items.left, sizeof *states);
+    uint32_t count = 0;
+    while (wire_next_state(&items, &states[count])) {
+        count++;
+    }
+    decode->event->kind = EVENT_STATES;
+    decode->event->states = (struct event_states){states, count};
+    return WHERRY_OK;
+}
+
 /* ---- all ------------------------------------------------------------------------------------- */
 
 static wherry_err plain_in(const struct decode *decode, enum event_kind kind) {
@@ -419,6 +440,8 @@ static wherry_err decode_as(const struct decode *decode, enum wire_type type) {
         return death_in(decode);
     case WIRE_DRAIN:
         return plain_in(decode, EVENT_DRAIN_HOST);
+    case WIRE_STATES:
+        return states_in(decode);
     case WIRE_HELLO_OK:
     case WIRE_HELLO_REQUIRED:
     case WIRE_SESSION_LOST:

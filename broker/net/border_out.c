@@ -14,8 +14,8 @@
 #include <string.h>
 
 enum {
-    RUNS_MAX = 8192,     /* runs a message: 27 bytes each at most */
-    ITEM_OVERHEAD = 32,  /* tokens around a payload, for reserving */
+    RUNS_MAX = 8192,    /* runs a message: 27 bytes each at most */
+    ITEM_OVERHEAD = 32, /* tokens around a payload, for reserving */
 };
 
 struct encode {
@@ -92,8 +92,7 @@ static void result_out(const struct encode *encode) {
 }
 
 static bool id_follows(struct task_id id, struct task_id before) {
-    return id.session == before.session && id.slot == before.slot &&
-           id.number == before.number + 1;
+    return id.session == before.session && id.slot == before.slot && id.number == before.number + 1;
 }
 
 static void deliver_out(const struct encode *encode) {
@@ -229,15 +228,17 @@ static struct wire_place_note place_note_of(const struct encode *encode) {
                                     encode->effect->place_note.sequence};
 }
 
-static void close_gate_out(const struct encode *encode) {
+static void place_note_out(const struct encode *encode) {
     struct wire_place_note note = place_note_of(encode);
-    wire_put_close_gate(encode->out, &note);
-    encode_send(encode);
-}
-
-static void death_ack_out(const struct encode *encode) {
-    struct wire_place_note note = place_note_of(encode);
-    wire_put_death_ack(encode->out, &note);
+    if (encode->effect->kind == EFFECT_CLOSE_GATE) {
+        wire_put_close_gate(encode->out, &note);
+    } else if (encode->effect->kind == EFFECT_DEATH_ACK) {
+        wire_put_death_ack(encode->out, &note);
+    } else if (encode->effect->kind == EFFECT_SPAWN) {
+        wire_put_spawn(encode->out, &note);
+    } else {
+        wire_put_stop(encode->out, &note);
+    }
     encode_send(encode);
 }
 
@@ -300,13 +301,13 @@ bool border_encode(struct border *border, const struct effect *effect, border_se
         tokens_out(&encode, WIRE_RESULT_ACK);
         return true;
     case EFFECT_CLOSE_GATE:
-        close_gate_out(&encode);
+    case EFFECT_DEATH_ACK:
+    case EFFECT_SPAWN:
+    case EFFECT_STOP:
+        place_note_out(&encode);
         return true;
     case EFFECT_LEASE_LOST:
         tokens_out(&encode, WIRE_LEASE_LOST);
-        return true;
-    case EFFECT_DEATH_ACK:
-        death_ack_out(&encode);
         return true;
     case EFFECT_SIGNAL:
         signal_out(&encode);

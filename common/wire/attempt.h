@@ -113,6 +113,11 @@ struct wire_place_note { /* CLOSE_GATE [70, epoch, place]; DEATH_ACK [72, epoch,
 };
 void wire_put_close_gate(struct wire_out *out, const struct wire_place_note *note);
 wherry_err wire_get_close_gate(const struct wire_message *message, struct wire_place_note *out);
+/* SPAWN [74, epoch, place], STOP [75, epoch, place]: for places behind the pool's own. */
+void wire_put_spawn(struct wire_out *out, const struct wire_place_note *note);
+wherry_err wire_get_spawn(const struct wire_message *message, struct wire_place_note *out);
+void wire_put_stop(struct wire_out *out, const struct wire_place_note *note);
+wherry_err wire_get_stop(const struct wire_message *message, struct wire_place_note *out);
 void wire_put_death_ack(struct wire_out *out, const struct wire_place_note *note);
 wherry_err wire_get_death_ack(const struct wire_message *message, struct wire_place_note *out);
 
@@ -124,6 +129,18 @@ struct wire_signal { /* [73, epoch, place, token epoch, counter, signal] */
 };
 void wire_put_signal(struct wire_out *out, const struct wire_signal *message);
 wherry_err wire_get_signal(const struct wire_message *message, struct wire_signal *out);
+
+/* [33, [place, state, name, …]]: three elements an item; those that have changed. */
+struct wire_state {
+    uint32_t place;
+    uint32_t state;   /* WIRE_PROCESS_RUNNING or WIRE_PROCESS_WAITING */
+    struct span name; /* as its submitter named it; "": not known yet */
+};
+void wire_states_begin(struct wire_out *out);
+void wire_states_item(struct wire_out *out, const struct wire_state *item);
+void wire_states_end(struct wire_out *out);
+wherry_err wire_get_states(const struct wire_message *message, struct wire_items *out);
+bool wire_next_state(struct wire_items *items, struct wire_state *out);
 
 struct wire_leave { /* [78, epoch, grace_ms] */
     uint64_t epoch;

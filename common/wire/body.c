@@ -94,6 +94,34 @@ wherry_err body_get_drain(struct span body, struct body_drain *out) {
     return body_close(&reader, ok);
 }
 
+void body_put_signal(struct bytes *out, struct task_id id, uint32_t signal) {
+    pack_array(out, 2);
+    pack_id(out, id);
+    pack_uint(out, signal);
+}
+
+wherry_err body_get_signal(struct span body, struct task_id *id, uint32_t *signal) {
+    struct body_reader reader;
+    bool ok = body_open(&reader, body, 2) && cursor_id(&reader.cursor, id) &&
+              cursor_u32(&reader.cursor, signal);
+    return body_close(&reader, ok);
+}
+
+void body_put_process(struct bytes *out, const struct body_process *process) {
+    pack_array(out, 3);
+    pack_uint(out, process->state);
+    pack_int(out, process->pid);
+    pack_text(out, process->host, WIRE_NAME_MAX);
+}
+
+wherry_err body_get_process(struct span body, struct body_process *out) {
+    struct body_reader reader;
+    bool ok = body_open(&reader, body, 3) && cursor_u32(&reader.cursor, &out->state) &&
+              cursor_i64(&reader.cursor, &out->pid) &&
+              cursor_str(&reader.cursor, WIRE_NAME_MAX, &out->host);
+    return body_close(&reader, ok);
+}
+
 void body_put_empty(struct bytes *out) {
     pack_array(out, 0);
 }

@@ -2,14 +2,17 @@
  *
  * What stands in the body of a CALL and of its ANSWER, verb by verb (enum wire_verb).
  *
- *     body_id       [id]                        CALL of TASK_WAIT, TASK_CANCEL, WAITING
+ *     body_id       [id]                        CALL of TASK_WAIT, TASK_CANCEL, WAITING,
+ *                                               PROCESS_START, PROCESS_SHOW
  *     body_name     [name]                      CALL of POOL_SHOW, QUEUE_PURGE, WORKER_JOIN
  *     body_queue    [name, items max, bytes max] CALL of QUEUE_SET
  *     body_pause    [name, pause, resume]       CALL of QUEUE_PAUSE
  *     body_drain    [host id, grace ms]         CALL of WORKER_DRAIN
- *     body_empty    []                          CALL of STATUS; ANSWER of QUEUE_SET, QUEUE_PAUSE,
- *                                               WORKER_DRAIN, WORKER_JOIN
- *     body_number   [number]                    ANSWER of TASK_CANCEL, QUEUE_PURGE
+ *     body_signal   [id, signal]                CALL of PROCESS_SIGNAL
+ *     body_empty    []                          CALL of STATUS, PROCESS_LIST; ANSWER of QUEUE_SET,
+ *                                               QUEUE_PAUSE, WORKER_DRAIN, WORKER_JOIN
+ *     body_number   [number]                    ANSWER of TASK_CANCEL, QUEUE_PURGE, PROCESS_SIGNAL
+ *     body_process  [state, pid, host]          ANSWER of PROCESS_START, PROCESS_SHOW
  *     body_outcome  [status, payload]           ANSWER of TASK_WAIT
  *     body_text     [text]                      ANSWER of WAITING
  *
@@ -47,6 +50,17 @@ struct body_drain {
 };
 void body_put_drain(struct bytes *out, const struct body_drain *drain);
 wherry_err body_get_drain(struct span body, struct body_drain *out);
+
+void body_put_signal(struct bytes *out, struct task_id id, uint32_t signal);
+wherry_err body_get_signal(struct span body, struct task_id *id, uint32_t *signal);
+
+struct body_process {
+    uint32_t state;   /* enum wire_process_state */
+    int64_t pid;      /* 0: it has none (yet) */
+    struct span host; /* label; "" without a pid */
+};
+void body_put_process(struct bytes *out, const struct body_process *process);
+wherry_err body_get_process(struct span body, struct body_process *out);
 
 void body_put_empty(struct bytes *out);
 

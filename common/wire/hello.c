@@ -5,7 +5,7 @@
  *     [1, peer, min, max, features, resume, session, secret, [parent, attempt epoch, counter],
  *      label, pid, X]
  *     X of a client   nil
- *     X of a host     [pool, processes, [function…], [place…]]
+ *     X of a host     [pool, processes, [function…], [place…], processes_max]
  *     place           [place, alive, generation, started, [attempt…]]
  *     X of a child    [place, generation, started, [held…]]
  *     held            [id, epoch, counter, status, payload]
@@ -51,12 +51,14 @@ void wire_hello_begin(struct wire_out *out, const struct wire_hello *hello, uint
     hello_head(out, hello);
     struct bytes *body = &out->body;
     if (hello->peer == WIRE_HOST) {
-        pack_array(body, 4);
+        pack_array(body, 5);
         pack_text(body, hello->pool, WIRE_NAME_MAX);
         pack_uint(body, hello->processes);
         pack_array(body, function_count);
         out->count = function_count;
         out->count_at = place_count;
+        out->processes_max = hello->processes_max;
+        out->ends_host = true;
         hello_places(out);
     } else if (hello->peer == WIRE_CHILD) {
         pack_array(body, 4);
@@ -102,7 +104,10 @@ void wire_hello_held(struct wire_out *out, const struct wire_held *held) {
 }
 
 void wire_hello_end(struct wire_out *out) {
-    if (out->count_at != 0) {
+    if (out->ends_host) {
+        pack_uint(&out->body, out->processes_max);
+        out->ends_host = false;
+    } else if (out->count_at != 0) {
         list_close(out, 1);
     }
 }
@@ -229,7 +234,8 @@ static bool hello_read_host(struct reader *reader, struct wire_hello *out) {
            cursor_name(&reader->cursor, &out->pool) &&
            cursor_u32(&reader->cursor, &out->processes) &&
            functions_read(reader, &out->functions) && places_read(reader, &out->places) &&
-           extra_skip(&reader->cursor, count, 4);
+           (count == 4 || (cursor_u32(&reader->cursor, &out->processes_max) &&
+                           extra_skip(&reader->cursor, count, 5)));
 }
 
 static bool hello_read_child(struct reader *reader, struct wire_hello *out) {

@@ -46,9 +46,10 @@ struct wire_hello {
     struct token attempt; /* client inside a task: that attempt; else 0,0 */
     struct span label;   /* host name or program name, for people only */
     int64_t pid;
-    /* X of a host: [pool, processes, [function…], [place…]] */
+    /* X of a host: [pool, processes, [function…], [place…], processes_max] */
     struct span pool;
-    uint32_t processes;
+    uint32_t processes;     /* places 0 … processes - 1 are the pool's */
+    uint32_t processes_max; /* so many further ones are for Processes */
     struct wire_items functions; /* names */
     struct wire_items places;
     /* X of a child: [place, generation, started, [held…]] */

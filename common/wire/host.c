@@ -10,6 +10,8 @@
  *     LEASE_LOST  [71, epoch, place, [token epoch, first counter, count, …]]
  *     DEATH_ACK   [72, epoch, place, sequence]
  *     SIGNAL      [73, epoch, place, token epoch, counter, signal]
+ *     SPAWN       [74, epoch, place]
+ *     STOP        [75, epoch, place]
  *     LEAVE       [78, epoch, grace_ms] */
 #include "common/wire/pack.h"
 #include "common/wire/reader.h"
@@ -154,6 +156,22 @@ void wire_put_close_gate(struct wire_out *out, const struct wire_place_note *not
 
 wherry_err wire_get_close_gate(const struct wire_message *message, struct wire_place_note *out) {
     return note_get(message, WIRE_CLOSE_GATE, false, out);
+}
+
+void wire_put_spawn(struct wire_out *out, const struct wire_place_note *note) {
+    note_put(out, WIRE_SPAWN, note, false);
+}
+
+wherry_err wire_get_spawn(const struct wire_message *message, struct wire_place_note *out) {
+    return note_get(message, WIRE_SPAWN, false, out);
+}
+
+void wire_put_stop(struct wire_out *out, const struct wire_place_note *note) {
+    note_put(out, WIRE_STOP, note, false);
+}
+
+wherry_err wire_get_stop(const struct wire_message *message, struct wire_place_note *out) {
+    return note_get(message, WIRE_STOP, false, out);
 }
 
 void wire_put_death_ack(struct wire_out *out, const struct wire_place_note *note) {

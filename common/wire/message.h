@@ -41,6 +41,7 @@ enum wire_type {
     WIRE_GATE = 30,  /* a gate was closed: (place, generation, started) */
     WIRE_DEATH = 31, /* a child died, and what its gate said */
     WIRE_DRAIN = 32, /* this host takes nothing more */
+    WIRE_STATES = 33, /* what its Processes do: waiting or running, and their names */
     /* broker to any peer */
     WIRE_HELLO_OK = 40,
     WIRE_HELLO_REQUIRED = 41,
@@ -61,8 +62,8 @@ enum wire_type {
     WIRE_LEASE_LOST = 71, /* these attempts are void: stop them */
     WIRE_DEATH_ACK = 72,
     WIRE_SIGNAL = 73, /* signal the child if it runs this attempt */
-    WIRE_SPAWN = 74,  /* reserved: Processes */
-    WIRE_STOP = 75,   /* reserved: Processes */
+    WIRE_SPAWN = 74,  /* fork a child in this process place: a Process waits for it */
+    WIRE_STOP = 75,   /* end that child, if it has not begun anything */
     WIRE_OUTPUT = 76, /* reserved: stdout and stderr lines */
     WIRE_MOVED = 77,  /* reserved: another broker owns the slot */
     WIRE_LEAVE = 78,  /* drain, and go */
@@ -101,6 +102,8 @@ struct wire_out {
     size_t count_at;   /* private: where the open list's count is patched */
     uint32_t count;    /* private: items in the open list */
     struct task_id last; /* private: of the last delivery, to write its successor as nil */
+    uint32_t processes_max; /* private: what a host's hello ends with, … */
+    bool ends_host;         /* … once its lists are written */
 };
 
 void wire_out_init(struct wire_out *out);

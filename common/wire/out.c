@@ -12,6 +12,7 @@ void wire_out_init(struct wire_out *out) {
     out->part_count = 0;
     out->count_at = 0;
     out->count = 0;
+    out->ends_host = false;
 }
 
 void wire_out_clear(struct wire_out *out) {
@@ -19,6 +20,7 @@ void wire_out_clear(struct wire_out *out) {
     out->part_count = 0;
     out->count_at = 0;
     out->count = 0;
+    out->ends_host = false;
 }
 
 void wire_out_fini(struct wire_out *out) {

@@ -21,6 +21,11 @@ void pack_array(struct bytes *out, uint32_t count) {
     msgpack_pack_array(&packer, count);
 }
 
+void pack_map(struct bytes *out, uint32_t count) {
+    msgpack_packer packer = packer_of(out);
+    msgpack_pack_map(&packer, count);
+}
+
 void pack_uint(struct bytes *out, uint64_t value) {
     msgpack_packer packer = packer_of(out);
     msgpack_pack_uint64(&packer, value);

@@ -18,6 +18,7 @@ void pack_array(struct bytes *out, uint32_t count);
 void pack_uint(struct bytes *out, uint64_t value);
 void pack_int(struct bytes *out, int64_t value);
 void pack_bool(struct bytes *out, bool value);
+void pack_map(struct bytes *out, uint32_t count);
 void pack_nil(struct bytes *out);
 void pack_bin(struct bytes *out, struct span span);
 /* Cut to `size_max` bytes, never inside a UTF-8 sequence: peers refuse longer texts. */

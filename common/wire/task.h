@@ -10,6 +10,8 @@ enum { /* task option flags */
     TASK_KEEP = 1,      /* the result stays for its time; anybody with the role may read it */
     TASK_NO_RESULT = 2, /* nobody wants the result */
     TASK_ONCE = 4,      /* may run once only: max_attempts = 1 */
+    TASK_PROCESS = 8,   /* a Process: runs once, in an operating-system process of its own */
+    TASK_DAEMON = 16,   /* a Process that is killed when the session of its submitter ends */
 };
 
 struct wire_options { /* [flags, priority, max_attempts, ttl_ms] ; defaults are 0 */
@@ -99,6 +101,12 @@ enum wire_verb {
     WIRE_QUEUE_PURGE = 8, /* body [name]: ANSWER body [how many], when all have ended */
     WIRE_WORKER_DRAIN = 9, /* body [host id text, grace_ms]: answered once the host drains */
     WIRE_WORKER_JOIN = 10, /* body [host id text]: answered once it has left */
+    /* 11 … 19: queues of items */
+    WIRE_PROCESS_START = 20,  /* body [id bin]: ANSWER body_process, once its process runs; at the
+                                 deadline it is withdrawn: FULL */
+    WIRE_PROCESS_SHOW = 21,   /* body [id bin]: ANSWER body_process, at once */
+    WIRE_PROCESS_SIGNAL = 22, /* body [id bin, signal]: ANSWER body [enum wire_was] */
+    WIRE_PROCESS_LIST = 23,   /* body []: ANSWER body: a map, see below */
 };
 
 enum wire_pause {
@@ -126,7 +134,19 @@ enum wire_was { /* what a task was when its cancellation was asked for */
  *     HOST       id (16 hexadecimal digits), host (label), pid, state "ready" | "draining" |
  *                "silent", processes (its number of places), children [CHILD…]
  *     CHILD      place, pid, state "idle" | "running" | "held", task (id text; "" when idle),
- *                function ("" when idle), leased */
+ *                function ("" when idle), leased
+ *     PROCESS_LIST  processes [PROCESS…], more bool: there are others
+ *     PROCESS    id (text), name, state "ready" | "running" | "waiting", pid, host (label),
+ *                function, pool, daemon bool, session (of its submitter, 16 hexadecimal digits) */
+
+/* What a Process does. NEW and the time after its result was fetched are known to its owner
+ * alone. */
+enum wire_process_state {
+    WIRE_PROCESS_READY = 1,   /* accepted, not running yet */
+    WIRE_PROCESS_RUNNING = 2,
+    WIRE_PROCESS_WAITING = 3, /* asleep, or blocked in a call: its main thread uses no CPU */
+    WIRE_PROCESS_DEAD = 4,
+};
 
 /* [13, call, verb, timeout_ms, thread, body bin] */
 struct wire_call {

@@ -25,6 +25,7 @@ static const char *const type_names[] = {
     [WIRE_GATE] = "GATE",
     [WIRE_DEATH] = "DEATH",
     [WIRE_DRAIN] = "DRAIN",
+    [WIRE_STATES] = "STATES",
     [WIRE_HELLO_OK] = "HELLO_OK",
     [WIRE_HELLO_REQUIRED] = "HELLO_REQUIRED",
     [WIRE_SESSION_LOST] = "SESSION_LOST",

@@ -54,6 +54,10 @@ static struct sim_submit application_lane(struct sim_client *client) {
     if (submit.options.flags == 0 && sim_rng_chance(rng, 50)) {
         submit.options.flags = TASK_NO_RESULT;
     }
+    if (sim_rng_chance(rng, 150)) {
+        submit.options.flags = TASK_PROCESS | TASK_ONCE;
+        submit.options.flags |= sim_rng_chance(rng, 300) ? TASK_DAEMON : 0;
+    }
     submit.options.max_attempts = (submit.options.flags & TASK_ONCE) != 0 ? 1 : 0;
     submit.options.priority = sim_rng_chance(rng, 200) ? (int32_t)rng_below(rng, 3) - 1 : 0;
     if (sim_rng_chance(rng, 20)) { /* anybody may then cancel what nobody offers */
@@ -117,12 +121,26 @@ static void application_cancel(struct sim_client *client) {
     }
 }
 
+/* Waits for a Process to run; in vain it is withdrawn. One that the broker has not taken yet must
+ * not be asked about: that would settle its number. */
+static void application_start(struct sim_client *client, struct sim_task *task) {
+    bool own = task->client == client->index && task->client_life == client->life;
+    if (own && task->accepted && !task->finished && (task->flags & TASK_PROCESS) != 0) {
+        checker_cancel_asked(&client->sim->checker, task);
+        sim_client_ask(client, WIRE_PROCESS_START, task->id,
+                       sim_rng_skewed(&client->rng, 1, 30000));
+    }
+}
+
 static void application_ask(struct sim_client *client) {
     static const enum wire_verb verbs[] = {WIRE_TASK_WAIT, WIRE_TASK_WAIT, WIRE_TASK_WAIT,
                                            WIRE_WAITING,   WIRE_STATUS,    WIRE_POOL_SHOW};
     enum wire_verb verb = verbs[rng_below(&client->rng, sizeof verbs / sizeof verbs[0])];
     struct sim_task *task = application_some_task(client);
     bool may = task != NULL && application_may_ask(client, task);
+    if (may && sim_rng_chance(&client->rng, 300)) {
+        application_start(client, task);
+    }
     struct task_id id = may ? task->id : (struct task_id){.session = 1, .number = 1};
     int64_t timeout_ms =
         sim_rng_chance(&client->rng, 300) ? 0 : sim_rng_skewed(&client->rng, 1, 20000);

@@ -6,6 +6,7 @@
 
 #include "common/bounds.h"
 #include "common/check.h"
+#include "common/wire/cursor.h"
 #include "tests/sim/checker_private.h"
 #include "tests/sim/sim.h"
 
@@ -213,7 +214,7 @@ static bool checker_may_be_lost(const struct sim_task *task) {
 /* NULL: this outcome is one that the promises allow. */
 static const char *checker_judge(const struct sim_task *task, wherry_err err, bool has_note) {
     if (err == WHERRY_OK) {
-        bool silent = (task->flags & TASK_NO_RESULT) != 0;
+        bool silent = (task->flags & (TASK_NO_RESULT | TASK_PROCESS)) != 0;
         return has_note || silent ? NULL : "done, but with a result that no child made";
     }
     if (err == WHERRY_E_TASK_FAILED) {
@@ -254,6 +255,23 @@ static void checker_compare(struct sim_checker *checker, struct sim_task *task, 
     }
 }
 
+/* NULL: that is how its process ended. */
+static const char *checker_judge_exit(const struct sim_task *task, wherry_err err,
+                                      struct span payload) {
+    int64_t code = 0;
+    struct cursor cursor = cursor_of(payload);
+    if (err != WHERRY_OK || (task->flags & TASK_PROCESS) == 0) {
+        return NULL;
+    }
+    if (!cursor_i64(&cursor, &code)) {
+        return "a Process ended without an exit code";
+    }
+    return task->excused                   ? NULL
+           : !task->exited                 ? "an exit code of a Process that has not ended"
+           : task->exit_code != code       ? "another exit code than its process had"
+                                           : NULL;
+}
+
 static bool checker_client_gone(const struct sim_checker *checker, const struct sim_task *task) {
     const struct sim_client *client = &checker->sim->clients[task->client];
     return client->life != task->client_life || client->closing;
@@ -274,6 +292,7 @@ void checker_finished(struct sim_checker *checker, struct sim_task *task, wherry
         return;
     }
     const char *wrong = checker_judge(task, err, has_note);
+    wrong = wrong != NULL ? wrong : checker_judge_exit(task, err, payload);
     if (wrong != NULL) {
         world_fail(world, "task %u: %s (%s)", task->ordinal, wrong, wherry_err_text(err));
     }
@@ -291,6 +310,9 @@ void checker_answered(struct sim_checker *checker, const struct sim_call *call) 
         checker_purge_answered(checker, call);
     }
     struct sim_task *task = checker_task_find(checker, call->id);
+    if (call->verb == WIRE_PROCESS_START && task != NULL && call->err == WHERRY_E_FULL) {
+        task->cancel_acked = true; /* withdrawn: it must not start */
+    }
     if (call->verb != WIRE_TASK_CANCEL || task == NULL) {
         return;
     }
@@ -309,6 +331,7 @@ void checker_client_died(struct sim_checker *checker, const struct sim_client *c
         struct sim_task *task = checker->tasks[i];
         if (task->client == client->index && task->client_life == client->life) {
             task->orphan = true;
+            task->excused = task->excused || (task->flags & TASK_DAEMON) != 0;
             task->excused = task->excused || task->forgotten; /* nobody submits it again */
         }
     }

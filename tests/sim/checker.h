@@ -55,6 +55,8 @@ struct sim_task {
     bool recorded;       /* its result has left the broker */
     uint64_t purge;      /* the last purge that was asked for when it surely stood in its queue */
     bool purged;         /* and that was acknowledged: it is not handed out any more */
+    bool exited;         /* a Process: its process ended, … */
+    int64_t exit_code;   /* … with this */
     wherry_err outcome;
     struct task_note note; /* of the recorded result */
     uint32_t runs;
@@ -126,6 +128,8 @@ void checker_client_silent(struct sim_checker *checker, const struct sim_client 
 uint32_t checker_started_run(struct sim_checker *checker, const struct sim_child *child);
 void checker_finished_run(struct sim_checker *checker, const struct sim_child *child,
                           uint32_t status);
+/* A running Process ends. */
+void checker_exited(struct sim_checker *checker, const struct sim_child *child, int64_t code);
 void checker_child_died(struct sim_checker *checker, const struct sim_child *child);
 
 /* The broker. */

@@ -126,6 +126,14 @@ void checker_finished_run(struct sim_checker *checker, const struct sim_child *c
     }
 }
 
+void checker_exited(struct sim_checker *checker, const struct sim_child *child, int64_t code) {
+    struct sim_task *task = checker_task_of_plan(checker, child);
+    if (task != NULL) {
+        task->exited = true;
+        task->exit_code = code;
+    }
+}
+
 /* ---- effects ----------------------------------------------------------------------------------
  */
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 static void child_due(void *subject, uint64_t stamp);
+static void child_end(struct sim_child *child, struct host_death death);
 
 struct sim_child *sim_child_of(struct sim *sim, uint32_t host, uint32_t place) {
     return &sim->hosts[host].children[place];
@@ -93,8 +94,26 @@ static bool child_crashes(const struct sim_child *child) {
            (child->plan.behaviour == TASK_CRASHES_ONCE && child->run == 1);
 }
 
+static bool child_is_process(const struct sim_child *child) {
+    return child->place >= child->host->sim->config.processes;
+}
+
+/* A Process has no answer but its end. */
+static void child_exit(struct sim_child *child) {
+    static const int codes[TASK_BEHAVIOURS] = {[TASK_FAILS] = 1, [TASK_ASKS_AGAIN] = 75};
+    int code = codes[child->plan.behaviour];
+    world_note(child_world(child), "%s exits with %d",
+               net_node_name(child->host->sim->net, child->node), code);
+    checker_finished_run(&child->host->sim->checker, child, WIRE_DONE);
+    child_end(child, (struct host_death){.cause = WIRE_CAUSE_EXIT, .number = code});
+}
+
 /* False: the child is dead. */
 static bool child_end_run(struct sim_child *child) {
+    if (child_is_process(child) && !child_crashes(child)) {
+        child_exit(child);
+        return false;
+    }
     if (child_crashes(child)) {
         sim_child_kill(child, SIGSEGV, false);
         return false;
@@ -186,6 +205,26 @@ static void child_reap(void *subject, uint64_t life) {
     }
 }
 
+/* It is gone; its supervisor hears of it a little later. */
+static void child_end(struct sim_child *child, struct host_death death) {
+    struct sim *sim = child->host->sim;
+    if (child->running && child_is_process(child)) {
+        checker_exited(&sim->checker, child,
+                       death.cause == WIRE_CAUSE_SIGNAL ? -death.number : death.number);
+    }
+    child_destroy(&child->logic);
+    child->running = false;
+    child->stopped = false;
+    child->signal = 0;
+    child->connected = false;
+    child->life++;
+    net_close(sim->net, child->node);
+    net_stop(sim->net, child->node, false);
+    child->death = death;
+    world_at(&sim->world, sim->world.now_us + sim_rng_skewed(&child->host->rng, 100, 50000),
+             child_reap, child, child->life);
+}
+
 void sim_child_kill(struct sim_child *child, int signal, bool scribble) {
     struct sim *sim = child->host->sim;
     if (child->logic == NULL) {
@@ -204,17 +243,7 @@ void sim_child_kill(struct sim_child *child, int signal, bool scribble) {
         world_fault(&sim->world, FAULT_CHILD_SCRIBBLE);
         child_scribble(child);
     }
-    child_destroy(&child->logic);
-    child->running = false;
-    child->stopped = false;
-    child->signal = 0;
-    child->connected = false;
-    child->life++;
-    net_close(sim->net, child->node);
-    net_stop(sim->net, child->node, false);
-    child->death = (struct host_death){.cause = WIRE_CAUSE_SIGNAL, .number = signal};
-    world_at(&sim->world, sim->world.now_us + sim_rng_skewed(&child->host->rng, 100, 50000),
-             child_reap, child, child->life);
+    child_end(child, (struct host_death){.cause = WIRE_CAUSE_SIGNAL, .number = signal});
 }
 
 void sim_child_signal(struct sim_child *child, int signal) {

@@ -55,7 +55,7 @@ static struct sim_client *faults_some_client(struct sim_faults *faults) {
 
 static struct sim_child *faults_some_child(struct sim_faults *faults) {
     struct sim_host *host = faults_some_host(faults);
-    return &host->children[rng_below(&faults->rng, faults->sim->config.processes)];
+    return &host->children[rng_below(&faults->rng, sim_host_places(faults->sim))];
 }
 
 static net_node faults_some_node(struct sim_faults *faults) {
@@ -436,7 +436,7 @@ void faults_stop(struct sim_faults *faults) {
     }
     for (uint32_t i = 0; i < sim->config.hosts; i++) {
         sim_host_stop(&sim->hosts[i], false);
-        for (uint32_t place = 0; place < sim->config.processes; place++) {
+        for (uint32_t place = 0; place < sim_host_places(sim); place++) {
             sim_child_stop(&sim->hosts[i].children[place], false);
         }
         faults_start_host(&sim->hosts[i], faults->life);

@@ -15,6 +15,10 @@
 
 static void host_due(void *subject, uint64_t stamp);
 
+uint32_t sim_host_places(const struct sim *sim) {
+    return sim->config.processes + sim->config.processes_max;
+}
+
 void sim_host_init(struct sim_host *host, struct sim *sim, uint32_t index) {
     *host = (struct sim_host){
         .sim = sim,
@@ -26,7 +30,7 @@ void sim_host_init(struct sim_host *host, struct sim *sim, uint32_t index) {
     char name[16];
     snprintf(name, sizeof name, "h%u", index);
     host->node = net_node_add(sim->net, name, host->machine, host);
-    for (uint32_t place = 0; place < sim->config.processes; place++) {
+    for (uint32_t place = 0; place < sim_host_places(sim); place++) {
         struct sim_child *child = &host->children[place];
         child->host = host;
         child->place = place;
@@ -45,6 +49,7 @@ static void host_drop_child(struct sim_child *child) {
     child->stopped = false;
     child->connected = false;
     child->death_waits = false;
+    child->wanted = false;
     child->woken = false;
     child->signal = 0;
     child->forked_at_us = INT64_MAX;
@@ -53,7 +58,7 @@ static void host_drop_child(struct sim_child *child) {
 
 void sim_host_fini(struct sim_host *host) {
     host_destroy(&host->logic);
-    for (uint32_t place = 0; place < host->sim->config.processes; place++) {
+    for (uint32_t place = 0; place < sim_host_places(host->sim); place++) {
         host_drop_child(&host->children[place]);
     }
 }
@@ -98,6 +103,7 @@ static void host_spawn(void *subject, uint64_t place) {
         !host_place_free(host->logic, (uint32_t)place)) {
         return;
     }
+    child->wanted = false;
     child->gate = calloc(1, sizeof *child->gate);
     CHECK(child->gate != NULL);
     gate_init(child->gate, host_place_state(host->logic, (uint32_t)place));
@@ -111,6 +117,7 @@ static void host_spawn(void *subject, uint64_t place) {
         .label = span_of_text("sim"),
         .gate = child->gate,
         .window = sim->config.child_window,
+        .once = place >= sim->config.processes,
     };
     if (!PLANTED(PLANT_FORK_UNKNOWN)) {
         host_child_started(host->logic, (uint32_t)place, child->gate);
@@ -150,7 +157,7 @@ static void host_ended(struct sim_host *host) {
     world_note(&sim->world, "h%u has drained and ends", host->index);
     net_finish(sim->net, host->node);
     host_destroy(&host->logic);
-    for (uint32_t place = 0; place < sim->config.processes; place++) {
+    for (uint32_t place = 0; place < sim_host_places(sim); place++) {
         struct sim_child *child = &host->children[place];
         if (child->logic != NULL) {
             checker_child_died(&sim->checker, child);
@@ -200,6 +207,12 @@ static void host_act(struct sim_host *host, const struct host_action *action) {
         CHECK(child->logic == NULL);
         free(child->gate);
         child->gate = NULL;
+        if (action->place < host->sim->config.processes) {
+            world_at(world, soon_us, host_spawn, host, action->place);
+        }
+        break;
+    case HOST_SPAWN:
+        child->wanted = true;
         world_at(world, soon_us, host_spawn, host, action->place);
         break;
     case HOST_LEAVE:
@@ -249,7 +262,7 @@ static void host_flush(struct sim_host *host) {
 }
 
 static void host_see_letters(struct sim_host *host) {
-    for (uint32_t place = 0; place < host->sim->config.processes; place++) {
+    for (uint32_t place = 0; place < sim_host_places(host->sim); place++) {
         struct sim_child *child = &host->children[place];
         host_see_fork(host, child);
         if (child->death_waits) {
@@ -314,6 +327,7 @@ void sim_host_start(struct sim_host *host) {
         .pid = (int64_t)host->life,
         .pool = span_of_text(pool),
         .processes = sim->config.processes,
+        .processes_max = sim->config.processes_max,
         .functions = functions,
         .function_count = host->index < sim->config.queues ? 2 : 1,
     };
@@ -335,7 +349,7 @@ void sim_host_crash(struct sim_host *host) {
     world_note(&sim->world, "h%u dies", host->index);
     world_fault(&sim->world, FAULT_HOST_CRASH);
     host_destroy(&host->logic);
-    for (uint32_t place = 0; place < sim->config.processes; place++) {
+    for (uint32_t place = 0; place < sim_host_places(sim); place++) {
         struct sim_child *child = &host->children[place];
         if (child->logic != NULL) {
             checker_child_died(&sim->checker, child);
@@ -359,8 +373,10 @@ void sim_host_stop(struct sim_host *host, bool stopped) {
     host->stopped = stopped;
     net_stop(host->sim->net, host->node, stopped);
     if (!stopped) {
-        for (uint32_t place = 0; place < host->sim->config.processes; place++) {
-            host_spawn(host, place);
+        for (uint32_t place = 0; place < sim_host_places(host->sim); place++) {
+            if (place < host->sim->config.processes || host->children[place].wanted) {
+                host_spawn(host, place);
+            }
         }
         sim_host_wake(host);
     }

@@ -22,7 +22,7 @@
 struct sim;
 struct sim_host;
 
-enum { SIM_PLACES_MAX = 4 };
+enum { SIM_PLACES_MAX = 6 };
 
 struct sim_child {
     struct sim_host *host;
@@ -46,6 +46,7 @@ struct sim_child {
     struct world_timer timer;
     struct host_death death; /* to be told once the supervisor looks */
     bool death_waits;
+    bool wanted; /* a place for Processes: a child was asked for */
 };
 
 struct sim_host {
@@ -79,6 +80,7 @@ struct sim_child *sim_child_of(struct sim *sim, uint32_t host, uint32_t place);
 /* Ends the process as signal `signal` would; `scribble`: it first writes over its page. */
 void sim_child_kill(struct sim_child *child, int signal, bool scribble);
 /* As the supervisor sends it: nothing happens if it comes too late, or not before it goes on. */
+uint32_t sim_host_places(const struct sim *sim); /* the pool's, then those for Processes */
 void sim_child_signal(struct sim_child *child, int signal);
 void sim_child_stop(struct sim_child *child, bool stopped);
 void sim_child_message(struct sim_child *child, const struct wire_message *message);

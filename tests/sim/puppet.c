@@ -75,6 +75,8 @@ static struct wire_hello puppet_hello_of(const struct puppet *puppet, uint32_t p
         .version_max = WIRE_VERSION_MAX,
         .resume = resume,
         .session = puppet->session,
+        .parent = puppet->parent,
+        .attempt = puppet->attempt,
         .secret = {puppet->secret, WIRE_SECRET_SIZE},
         .label = span_of_text("puppet"),
         .pid = 1,
@@ -230,6 +232,7 @@ void puppet_host_hello(struct puppet *host, bool resume, const struct puppet_pla
     struct wire_hello hello = puppet_hello_of(host, WIRE_HOST, resume);
     hello.pool = span_of_text("q0");
     hello.processes = 4;
+    hello.processes_max = 2;
     struct wire_out out;
     wire_out_init(&out);
     puppet_open(host);

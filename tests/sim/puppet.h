@@ -35,6 +35,8 @@ struct puppet {
     net_node node;
     uint64_t session;
     uint8_t secret[WIRE_SECRET_SIZE];
+    uint64_t parent;            /* of a client inside of a task: its child's session, … */
+    struct token attempt;       /* … and the attempt */
     bool silent;                /* sends no beats; else one every two seconds */
     uint64_t epoch;             /* of the last HELLO_OK or SESSION_LOST */
     uint32_t seen[PUPPET_SEEN]; /* messages received, by type, since puppet_open() */

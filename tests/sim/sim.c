@@ -28,6 +28,7 @@ struct sim_config sim_config_by_hand(bool durable) {
         .processes = 1,
         .queues = 1,
         .think_us = SIM_SECOND_US,
+        .processes_max = 2,
         .reconnect_limit_us = INT64_MAX,
     };
     engine_config_init(&config.engine);
@@ -57,6 +58,7 @@ struct sim_config sim_config_of(uint64_t seed, bool durable, uint64_t steps) {
     engine->batch_changes_max = batches == 2 ? 10 : 0;
     engine->step_units_max = sim_rng_chance(&rng, 500) ? 1 + (uint32_t)rng_below(&rng, 4) : 0;
     config.client_window = sim_rng_chance(&rng, 500) ? 8 + (uint32_t)rng_below(&rng, 40) : 0;
+    config.processes_max = 1 + (uint32_t)rng_below(&rng, 3);
     engine->window = config.client_window != 0 ? config.client_window : engine->window;
     return config;
 }

@@ -41,7 +41,8 @@ struct sim_config {
     uint32_t clients;
     int64_t think_us; /* the longest pause of an application between two moves */
     uint32_t hosts;
-    uint32_t processes;          /* children a host */
+    uint32_t processes;          /* children of the pool a host */
+    uint32_t processes_max;      /* places for Processes a host, behind those */
     uint32_t queues;             /* 1 or 2; host i serves queue i mod queues */
     int64_t reconnect_limit_us;  /* of clients; INT64_MAX: none */
     uint32_t client_window;      /* unanswered numbers of a client in one slot; 0: its default */

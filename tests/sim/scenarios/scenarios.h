@@ -13,6 +13,17 @@
 
 /* clang-format off */
 #define SCENARIOS(X) \
+    /* 2.7, 3.3, 4.4 Processes: processes.c */ \
+    X(process_runs_beside_a_busy_pool, DURABLE, 1, 1, 1, NULL) \
+    X(process_that_was_killed_is_not_started_again, DURABLE, 1, 1, 1, NULL) \
+    X(process_whose_host_dies_is_lost, DURABLE, 1, 2, 1, NULL) \
+    X(process_waits_when_the_host_that_was_asked_dies, DURABLE, 1, 1, 1, NULL) \
+    X(process_runs_once_over_a_restart_of_the_broker, DURABLE, 1, 1, 1, NULL) \
+    X(process_cancelled_before_its_child_came_costs_no_place, DURABLE, 1, 1, 1, NULL) \
+    X(start_without_room_is_withdrawn_and_never_runs, DURABLE, 1, 1, 1, NULL) \
+    X(daemon_is_killed_with_its_client, DURABLE, 1, 1, 1, NULL) \
+    X(session_inside_a_process_ends_with_it, DURABLE, 0, 0, 0, NULL) \
+    X(session_inside_a_process_lives_over_a_restart, DURABLE, 0, 0, 0, NULL) \
     /* 1 persist barrier: persist.c */ \
     X(nothing_is_acknowledged_before_its_batch, DURABLE, 0, 0, 0, NULL) \
     X(repeated_submit_waits_for_its_batch, DURABLE, 0, 0, 0, NULL) \

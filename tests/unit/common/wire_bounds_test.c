@@ -233,7 +233,7 @@ static void an_unknown_type_is_refused(void **state) {
 
 static void reserved_types_are_known_and_still_checked(void **state) {
     (void)state;
-    message_open(&out, WIRE_SPAWN, 2);
+    message_open(&out, WIRE_MOVED, 2);
     pack_uint(&out.body, 7);
     pack_text(&out.body, SPAN("newer"), 100);
     assert_int_equal(walk_out(), WHERRY_OK);

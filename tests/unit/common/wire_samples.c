@@ -50,6 +50,7 @@ static void make_hello_host(struct wire_out *out) {
     struct wire_hello hello = hello_of(WIRE_HOST);
     hello.pool = TEXT("default");
     hello.processes = 4;
+    hello.processes_max = 1024;
     struct wire_attempt attempt = {id_of(3), {5, 6}, true};
     wire_hello_begin(out, &hello, 2, 2);
     wire_hello_function(out, TEXT("wherry.noop"));
@@ -254,6 +255,21 @@ static void make_death_ack(struct wire_out *out) {
     wire_put_death_ack(out, &(struct wire_place_note){.epoch = 7, .place = 3, .sequence = 8});
 }
 
+static void make_spawn(struct wire_out *out) {
+    wire_put_spawn(out, &(struct wire_place_note){.epoch = 7, .place = 9});
+}
+
+static void make_stop(struct wire_out *out) {
+    wire_put_stop(out, &(struct wire_place_note){.epoch = 7, .place = 9});
+}
+
+static void make_states(struct wire_out *out) {
+    wire_states_begin(out);
+    wire_states_item(out, &(struct wire_state){9, WIRE_PROCESS_RUNNING, TEXT("Process-1")});
+    wire_states_item(out, &(struct wire_state){10, WIRE_PROCESS_WAITING, TEXT("")});
+    wire_states_end(out);
+}
+
 static void make_signal(struct wire_out *out) {
     wire_put_signal(out, &(struct wire_signal){7, 3, {5, 6}, 15});
 }
@@ -297,6 +313,9 @@ const struct wire_sample wire_samples[] = {
     {"close_gate", WIRE_CLOSE_GATE, make_close_gate},
     {"death_ack", WIRE_DEATH_ACK, make_death_ack},
     {"signal", WIRE_SIGNAL, make_signal},
+    {"spawn", WIRE_SPAWN, make_spawn},
+    {"stop", WIRE_STOP, make_stop},
+    {"states", WIRE_STATES, make_states},
     {"leave", WIRE_LEAVE, make_leave},
 };
 

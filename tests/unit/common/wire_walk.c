@@ -249,7 +249,19 @@ static wherry_err walk_numbers(struct walk *walk, enum wire_type type) {
            : type == WIRE_CLOSE_GATE ? wire_get_close_gate(walk->message, &note)
            : type == WIRE_DEATH_ACK  ? wire_get_death_ack(walk->message, &note)
            : type == WIRE_LEAVE      ? wire_get_leave(walk->message, &leave)
+           : type == WIRE_SPAWN      ? wire_get_spawn(walk->message, &note)
+           : type == WIRE_STOP       ? wire_get_stop(walk->message, &note)
                                      : wire_get_signal(walk->message, &notice);
+}
+
+static wherry_err walk_states(struct walk *walk) {
+    struct wire_items items;
+    struct wire_state state;
+    wherry_err err = wire_get_states(walk->message, &items);
+    while (err == WHERRY_OK && wire_next_state(&items, &state)) {
+        see(walk, state.name);
+    }
+    return err;
 }
 
 static wherry_err walk_type(struct walk *walk, enum wire_type type) {
@@ -293,14 +305,16 @@ static wherry_err walk_type(struct walk *walk, enum wire_type type) {
     case WIRE_DEATH_ACK:
     case WIRE_SIGNAL:
     case WIRE_LEAVE:
+    case WIRE_SPAWN:
+    case WIRE_STOP:
         return walk_numbers(walk, type);
+    case WIRE_STATES:
+        return walk_states(walk);
     case WIRE_GOODBYE:
     case WIRE_BEAT:
     case WIRE_DRAIN:
     case WIRE_HELLO_REQUIRED:
     case WIRE_BEAT_OK:
-    case WIRE_SPAWN:
-    case WIRE_STOP:
     case WIRE_OUTPUT:
     case WIRE_MOVED:
         return WHERRY_OK; /* nothing but their type, or reserved */

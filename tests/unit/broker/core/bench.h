@@ -64,6 +64,7 @@ struct bench_place {
     uint32_t attempt_count;
     struct bench_attempt attempts[4];
 };
+enum { BENCH_POOL_PLACES = 4, BENCH_PROCESS_PLACES = 2 }; /* of each host */
 void bench_hello_host(struct bench *bench, route_id route, uint64_t session, const char *functions,
                       const struct bench_place *places, uint32_t place_count);
 void bench_hello_child(struct bench *bench, route_id route, uint64_t host, uint32_t place,

@@ -65,7 +65,8 @@ void bench_hello_host(struct bench *bench, route_id route, uint64_t session, con
     }
     struct event event = bench_hello(route, WIRE_HOST, session);
     event.hello.pool = span_of_text("default");
-    event.hello.processes = 1;
+    event.hello.processes = BENCH_POOL_PLACES;
+    event.hello.processes_max = BENCH_PROCESS_PLACES;
     event.hello.functions = names;
     event.hello.function_count = count;
     event.hello.places = announced;

@@ -10,7 +10,7 @@ set(allowed
     "^(malloc|calloc|realloc|free|memcpy|memmove|memset|memcmp|memchr|strlen|qsort"
     "|snprintf|vsnprintf|fprintf|fputc|fputs|fwrite"
     "|bytes_.*|span_.*|checksum|id_slot_of_name|task_id_.*|token_.*|name_ok|check_failed"
-    "|wherry_err_text|wire_put_failure|body_put_.*|plant_active"
+    "|wherry_err_text|wire_put_failure|body_put_.*|pack_.*|plant_active"
     "|__(asan|ubsan|tsan|sanitizer|gcov|stack_chk|memcpy_chk|memset_chk|snprintf_chk|vsnprintf_chk"
     "|fprintf_chk|llvm).*|_GLOBAL_OFFSET_TABLE_)$")
 string(CONCAT allowed ${allowed})

@@ -65,7 +65,8 @@ void trace_effect(FILE *out, const struct effect *effect) {
     static const char *const names[] = {
         "HELLO_OK",   "HELLO_REQUIRED", "SESSION_LOST", "REFUSED",    "BEAT_OK",    "ACCEPTED",
         "PARKED",     "ANSWERED",       "RESULT",       "ANSWER",     "DELIVER",    "RESULT_ACK",
-        "CLOSE_GATE", "LEASE_LOST",     "DEATH_ACK",    "SIGNAL",     "LEAVE",
+        "CLOSE_GATE", "LEASE_LOST",     "DEATH_ACK",    "SIGNAL",     "SPAWN",
+        "STOP",       "LEAVE",
         "CLOSE_ROUTE"};
     if (effect->kind == EFFECT_COMMIT) {
         fprintf(out, "COMMIT %" PRIu64 "\n", effect->batch);
@@ -104,6 +105,8 @@ void trace_effect(FILE *out, const struct effect *effect) {
         break;
     case EFFECT_CLOSE_GATE:
     case EFFECT_DEATH_ACK:
+    case EFFECT_SPAWN:
+    case EFFECT_STOP:
         fprintf(out, " p%u", effect->place_note.place);
         break;
     case EFFECT_LEAVE:

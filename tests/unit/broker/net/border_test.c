@@ -413,6 +413,8 @@ static void every_note_of_the_broker_is_well_formed(void **state) {
         {.kind = EFFECT_LEASE_LOST, .tokens = {2, &token, 1}},
         {.kind = EFFECT_DEATH_ACK, .place_note = {3, 9}},
         {.kind = EFFECT_SIGNAL, .signal = {3, {EPOCH, 2}, 15}},
+        {.kind = EFFECT_SPAWN, .place_note = {.place = 9}},
+        {.kind = EFFECT_STOP, .place_note = {.place = 9}},
         {.kind = EFFECT_LEAVE, .leave_grace_ms = -1},
     };
     fixture->check = check_any;
