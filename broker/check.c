@@ -77,6 +77,10 @@ static void found_print(const struct check *check, const struct store_verified *
         }
         printf("\n");
     }
+    if (found->waiting > 0) {
+        printf("journal   %" PRIu64 " changes to them, which the next start takes up\n",
+               found->waiting);
+    }
     printf(found->damages == 0 ? "nothing is damaged\n" : "%" PRIu64 " damages\n", found->damages);
     if (found->salvaged) {
         printf("made anew of what is whole; the damaged file is %s\n", found->kept);

@@ -21,28 +21,34 @@ enum kind { WRITE, SYNC, GROW, SUBMITTED, ACKNOWLEDGED };
 
 struct operation {
     enum kind kind;
+    int file;
     bool at_once; /* WRITE: it is on the disk when it returns */
     uint64_t at;  /* place in the file, or the batch */
     size_t size;
     uint8_t *bytes;
 };
 
+struct file {
+    dev_t device;
+    ino_t inode;
+    /* replaying */
+    struct bytes durable;
+    struct bytes state;
+    uint64_t unsynced; /* the first operation that may be pending */
+};
+
 static struct {
     pthread_mutex_t lock;
     bool on;
     bool lies;
-    dev_t device;
-    ino_t file;
+    struct file files[DISK_FILES];
     int event_fd;
     uint64_t (*acknowledged)(void *context);
     void *context;
     struct operation *log;
     uint64_t count;
     /* replaying */
-    struct bytes durable;
-    struct bytes state;
-    uint64_t next;     /* operation not yet in `durable` or pending */
-    uint64_t unsynced; /* the first one that may be pending */
+    uint64_t next; /* operation not yet in `durable` or pending */
     uint64_t least;
     uint64_t most;
 } disk = {.lock = PTHREAD_MUTEX_INITIALIZER, .event_fd = -1};
@@ -51,10 +57,18 @@ static struct {
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
-static bool is_ours(int fd) {
+/* −1: none of ours. */
+static int file_of(int fd) {
     struct stat status;
-    return disk.on && fstat(fd, &status) == 0 && status.st_dev == disk.device &&
-           status.st_ino == disk.file;
+    if (!disk.on || fstat(fd, &status) != 0) {
+        return -1;
+    }
+    for (int i = 0; i < DISK_FILES; i++) {
+        if (status.st_dev == disk.files[i].device && status.st_ino == disk.files[i].inode) {
+            return i;
+        }
+    }
+    return -1;
 }
 
 static void note(struct operation operation) {
@@ -65,8 +79,8 @@ static void note(struct operation operation) {
     pthread_mutex_unlock(&disk.lock);
 }
 
-static void note_write(int fd, const struct iovec *parts, int count, uint64_t at) {
-    struct operation operation = {.kind = WRITE, .at = at};
+static void note_write(int fd, int file, const struct iovec *parts, int count, uint64_t at) {
+    struct operation operation = {.kind = WRITE, .file = file, .at = at};
     operation.at_once = (fcntl(fd, F_GETFL) & O_DSYNC) != 0;
     for (int i = 0; i < count; i++) {
         operation.size += parts[i].iov_len;
@@ -81,16 +95,18 @@ static void note_write(int fd, const struct iovec *parts, int count, uint64_t at
 }
 
 SEEN ssize_t pwrite(int fd, const void *data, size_t size, off_t at) {
-    if (is_ours(fd)) {
+    int file = file_of(fd);
+    if (file >= 0) {
         struct iovec part = {(void *)(uintptr_t)data, size};
-        note_write(fd, &part, 1, (uint64_t)at);
+        note_write(fd, file, &part, 1, (uint64_t)at);
     }
     return syscall(SYS_pwrite64, fd, data, size, at);
 }
 
 SEEN ssize_t writev(int fd, const struct iovec *parts, int count) {
-    if (is_ours(fd)) {
-        note_write(fd, parts, count, (uint64_t)lseek(fd, 0, SEEK_CUR));
+    int file = file_of(fd);
+    if (file >= 0) {
+        note_write(fd, file, parts, count, (uint64_t)lseek(fd, 0, SEEK_CUR));
     }
     return syscall(SYS_writev, fd, parts, count);
 }
@@ -99,21 +115,23 @@ SEEN ssize_t write(int fd, const void *data, size_t size) {
     if (disk.on && fd == disk.event_fd) {
         note((struct operation){.kind = ACKNOWLEDGED, .at = disk.acknowledged(disk.context)});
     }
-    assert_false(is_ours(fd));
+    assert_true(file_of(fd) < 0);
     return syscall(SYS_write, fd, data, size);
 }
 
 SEEN int fallocate(int fd, int mode, off_t from, off_t size) {
-    if (is_ours(fd)) {
-        note((struct operation){.kind = GROW, .at = (uint64_t)(from + size)});
+    int file = file_of(fd);
+    if (file >= 0) {
+        note((struct operation){.kind = GROW, .file = file, .at = (uint64_t)(from + size)});
     }
     return (int)syscall(SYS_fallocate, fd, mode, from, size);
 }
 
 static int sync_and_note(int fd, long call) {
     int rc = (int)syscall(call, fd);
-    if (rc == 0 && !disk.lies && is_ours(fd)) {
-        note((struct operation){.kind = SYNC});
+    int file = file_of(fd);
+    if (rc == 0 && !disk.lies && file >= 0) {
+        note((struct operation){.kind = SYNC, .file = file});
     }
     return rc;
 }
@@ -136,16 +154,22 @@ void disk_watch(int event_fd, uint64_t (*acknowledged)(void *context), void *con
     disk.event_fd = event_fd;
 }
 
-void disk_record(const char *path) {
+static void file_record(struct file *file, const char *path) {
     struct stat status;
     int fd = open(path, O_RDONLY);
     assert_true(fd >= 0 && fstat(fd, &status) == 0);
-    assert_true(bytes_reserve(&disk.durable, (size_t)status.st_size));
-    disk.durable.size = (size_t)status.st_size;
-    assert_int_equal(pread(fd, disk.durable.data, disk.durable.size, 0), disk.durable.size);
+    assert_true(bytes_reserve(&file->durable, (size_t)status.st_size));
+    file->durable.size = (size_t)status.st_size;
+    assert_int_equal(pread(fd, file->durable.data, file->durable.size, 0), file->durable.size);
     close(fd);
-    disk.device = status.st_dev;
-    disk.file = status.st_ino;
+    file->device = status.st_dev;
+    file->inode = status.st_ino;
+}
+
+void disk_record(const char *const paths[DISK_FILES]) {
+    for (int i = 0; i < DISK_FILES; i++) {
+        file_record(&disk.files[i], paths[i]);
+    }
     disk.log = calloc(OPERATIONS_MAX, sizeof *disk.log);
     assert_non_null(disk.log);
     disk.on = true;
@@ -166,9 +190,12 @@ void disk_forget(void) {
     }
     free(disk.log);
     disk.log = NULL;
-    disk.count = disk.next = disk.unsynced = disk.least = disk.most = 0;
-    bytes_free(&disk.durable);
-    bytes_free(&disk.state);
+    disk.count = disk.next = disk.least = disk.most = 0;
+    for (int i = 0; i < DISK_FILES; i++) {
+        bytes_free(&disk.files[i].durable);
+        bytes_free(&disk.files[i].state);
+        disk.files[i] = (struct file){0};
+    }
 }
 
 void disk_count(struct disk_counts *out) {
@@ -198,10 +225,11 @@ static void image_write(struct bytes *image, const struct operation *write, size
 
 /* It has happened, as far as it can be known. */
 static void durable_take(const struct operation *operation) {
+    struct bytes *durable = &disk.files[operation->file].durable;
     if (operation->kind == WRITE) {
-        image_write(&disk.durable, operation, 0, operation->size);
+        image_write(durable, operation, 0, operation->size);
     } else if (operation->kind == GROW) {
-        image_grow(&disk.durable, operation->at);
+        image_grow(durable, operation->at);
     }
 }
 
@@ -209,20 +237,20 @@ static bool is_pending(const struct operation *operation) {
     return (operation->kind == WRITE && !operation->at_once) || operation->kind == GROW;
 }
 
-static void durable_sync(uint64_t end) {
-    for (uint64_t i = disk.unsynced; i < end; i++) {
-        if (is_pending(&disk.log[i])) {
+static void durable_sync(int file, uint64_t end) {
+    for (uint64_t i = disk.files[file].unsynced; i < end; i++) {
+        if (disk.log[i].file == file && is_pending(&disk.log[i])) {
             durable_take(&disk.log[i]);
         }
     }
-    disk.unsynced = end;
+    disk.files[file].unsynced = end;
 }
 
 static void advance(uint64_t operation) {
     for (; disk.next < operation; disk.next++) {
         const struct operation *at = &disk.log[disk.next];
         if (at->kind == SYNC) {
-            durable_sync(disk.next);
+            durable_sync(at->file, disk.next);
         } else if (at->kind == WRITE && at->at_once) {
             durable_take(at);
         } else if (at->kind == SUBMITTED) {
@@ -238,7 +266,7 @@ static void state_tear(const struct operation *write, struct rng *rng) {
         size_t end = ((write->at + from) / SECTOR + 1) * SECTOR - write->at;
         end = end < write->size ? end : write->size;
         if (rng_next(rng) % 2 == 0) {
-            image_write(&disk.state, write, from, end - from);
+            image_write(&disk.files[write->file].state, write, from, end - from);
         }
         from = end;
     }
@@ -247,27 +275,37 @@ static void state_tear(const struct operation *write, struct rng *rng) {
 static void state_perhaps(const struct operation *operation, struct rng *rng) {
     uint64_t fate = rng_next(rng) % 4;
     if (operation->kind == GROW && fate < 2) {
-        image_grow(&disk.state, operation->at);
+        image_grow(&disk.files[operation->file].state, operation->at);
     } else if (operation->kind == WRITE && fate < 2) {
-        image_write(&disk.state, operation, 0, operation->size);
+        image_write(&disk.files[operation->file].state, operation, 0, operation->size);
     } else if (operation->kind == WRITE && fate == 2) {
         state_tear(operation, rng);
     }
 }
 
-struct span disk_crash(uint64_t operation, struct rng *rng, uint64_t *least, uint64_t *most) {
-    advance(operation);
-    bytes_clear(&disk.state);
-    bytes_append(&disk.state, disk.durable.data, disk.durable.size);
-    for (uint64_t i = disk.unsynced; i < operation; i++) {
-        if (is_pending(&disk.log[i])) {
+static void state_draw(int file, uint64_t operation, struct rng *rng) {
+    struct file *on = &disk.files[file];
+    bytes_clear(&on->state);
+    bytes_append(&on->state, on->durable.data, on->durable.size);
+    for (uint64_t i = on->unsynced; i < operation; i++) {
+        if (disk.log[i].file == file && is_pending(&disk.log[i])) {
             state_perhaps(&disk.log[i], rng);
         }
+    }
+}
+
+void disk_crash(uint64_t operation, struct rng *rng, struct span files[DISK_FILES],
+                uint64_t *least, uint64_t *most) {
+    advance(operation);
+    for (int i = 0; i < DISK_FILES; i++) {
+        state_draw(i, operation, rng);
     }
     if (operation < disk.count && disk.log[operation].kind == WRITE) { /* under way */
         state_perhaps(&disk.log[operation], rng);
     }
+    for (int i = 0; i < DISK_FILES; i++) {
+        files[i] = bytes_span(&disk.files[i].state);
+    }
     *least = disk.least;
     *most = disk.most;
-    return bytes_span(&disk.state);
 }

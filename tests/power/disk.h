@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Disk: everything that this process does to one file, recorded in order, and the states in which a
+ * Disk: everything that this process does to some files, recorded in order, and the states in which a
  * loss of power at any moment may leave it.
  *
  * The model is a disk's of the plain kind: a sync, and each write on a descriptor that was opened
- * with O_DSYNC, has reached the disk when it returns. Of the writes since the last sync any may be
+ * with O_DSYNC, has reached the disk when it returns. Of the writes to a file since its last sync any may be
  * there and any not, in whatever order, and the one under way as well; each may be torn between
  * sectors of 512 bytes, and a sector is old or new. What makes a file longer may be missing as long
  * as nothing behind it was synced. */
@@ -14,8 +14,10 @@
 #include "common/bytes.h"
 #include "common/rng.h"
 
-/* Begins with the file as it is. Its name must stay what it is. */
-void disk_record(const char *path);
+enum { DISK_FILES = 2 };
+
+/* Begins with the files as they are. Their names must stay what they are. */
+void disk_record(const char *const paths[DISK_FILES]);
 void disk_stop(void);
 /* From now on fsync() and fdatasync() reach nothing and say that they did. */
 void disk_lie(bool lies);
@@ -33,9 +35,10 @@ struct disk_counts {
 };
 void disk_count(struct disk_counts *out);
 
-/* A crash at `operation`: what the file may hold then, drawn by rng; borrowed until the next call.
+/* A crash at `operation`: what the files may hold then, drawn by rng; borrowed until the next call.
  * Operations must not descend from call to call. Any batch from *least (acknowledged) to *most
  * (handed over) may be the last one in it. */
-struct span disk_crash(uint64_t operation, struct rng *rng, uint64_t *least, uint64_t *most);
+void disk_crash(uint64_t operation, struct rng *rng, struct span files[DISK_FILES],
+                uint64_t *least, uint64_t *most);
 
 #endif

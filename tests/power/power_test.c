@@ -15,13 +15,12 @@
 #include "tests/power/disk.h"
 #include "tests/unit/broker/store/shelf.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STATES = 5000, COMMITS = 120, OPENS = 5, PLANT_STATES = 300, GUARDED = 5, NOTICED = 42 };
+enum { STATES = 5000, COMMITS = 240, OPENS = 6, PLANT_STATES = 300, GUARDED = 5, NOTICED = 42 };
 
 enum plant plant_active = PLANT_NONE;
 
@@ -43,7 +42,8 @@ static uint64_t draw(struct scene *scene, uint64_t below) {
 }
 
 static void change_some(struct scene *scene) {
-    uint64_t count = 1 + draw(scene, 30);
+    bool is_many = draw(scene, 16) == 0; /* too many for the journal */
+    uint64_t count = is_many ? 700 : 1 + draw(scene, 30);
     uint64_t taken = scene->next_task > 60 ? draw(scene, 25) : 0;
     for (uint64_t i = 0; i < count; i++) {
         uint32_t size = draw(scene, 100) == 0 ? 66000 + (uint32_t)draw(scene, 70000)
@@ -90,13 +90,15 @@ static void live(struct scene *scene) {
 }
 
 static void scene_record(struct scene *scene) {
-    char path[128];
+    char data[128];
+    char journal[128];
     shelf_in_memory();
     scene->shelf = shelf_open("lmdb:", "?reserve=1M&map=256M");
     scene->next_task = 1;
     hold(scene);
-    snprintf(path, sizeof path, "%s/store/data.mdb", scene->shelf->folder);
-    disk_record(path);
+    shelf_path(scene->shelf, SHELF_DATA, data, sizeof data);
+    shelf_path(scene->shelf, SHELF_JOURNAL, journal, sizeof journal);
+    disk_record((const char *[]){data, journal});
     disk_watch(store_fd(scene->shelf->store), acknowledged, scene);
     live(scene);
     disk_stop();
@@ -139,15 +141,10 @@ static bool holds(const struct scene *scene, struct store *store, uint64_t numbe
     return store_scan(store, read_one, &reading) == WHERRY_OK && reading.at == reading.count;
 }
 
-static void look(struct scene *scene, uint64_t operation, struct span file, uint64_t least,
+static void look(struct scene *scene, uint64_t operation, const struct span *files, uint64_t least,
                  uint64_t most) {
-    char path[128];
     struct store *store = NULL;
-    snprintf(path, sizeof path, "%s/store/data.mdb", scene->shelf->folder);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, file.data, file.size), file.size);
-    close(fd);
+    shelf_files_write(scene->shelf, files);
     if (store_open(scene->shelf->url, &store) != WHERRY_OK) {
         wrong(scene, operation, wherry_last_error());
         return;
@@ -169,8 +166,9 @@ static void scene_crash(struct scene *scene, uint64_t states) {
         uint64_t least = 0;
         uint64_t most = 0;
         uint64_t operation = i * counts.operations / states;
-        struct span file = disk_crash(operation, &scene->rng, &least, &most);
-        look(scene, operation, file, least, most);
+        struct span files[DISK_FILES];
+        disk_crash(operation, &scene->rng, files, &least, &most);
+        look(scene, operation, files, least, most);
     }
     printf("%llu states of %llu writes (%llu KiB) and %llu syncs: %llu wrong%s%s\n",
            (unsigned long long)states, (unsigned long long)counts.writes,

@@ -2,7 +2,8 @@
  *
  * A backup of an LMDB store, taken while its broker runs or while none does.
  *
- *     data.mdb ──a reader's snapshot──> pipe ──> FILE.part ──marked, synced──> FILE
+ *     journal ──read──────────────────────────────────┐
+ *     data.mdb ──a reader's snapshot──> pipe ──> FILE.part ──completed, marked, synced──> FILE
  *
  * LMDB copies what one read transaction sees, so the copy is one moment of the store. As long as
  * that transaction lasts the broker cannot use the pages again that it frees, and the store grows:
@@ -26,7 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK = 1 << 20, PATH_SIZE = PATH_MAX + 32 };
+enum { CHUNK = 1 << 20, JOURNAL_LOOKS = 100, PATH_SIZE = PATH_MAX + 32 };
 
 static const uint64_t growth_least_bytes = UINT64_C(1) << 30;
 
@@ -38,6 +39,8 @@ struct backup {
     int out;
     uint64_t source_bytes; /* at the start */
     uint64_t growth_bytes; /* more than this: give up */
+    uint8_t *journal; /* as it was before the copying, unless … */
+    const char *journal_damage;
     char part[PATH_SIZE];
 };
 
@@ -127,46 +130,86 @@ static wherry_err copy(struct backup *backup) {
     return err;
 }
 
-/* ---- the mark -------------------------------------------------------------------------------- */
+/* ---- what makes it whole ---------------------------------------------------------------------- */
 
-static int mark_in(MDB_txn *txn, uint64_t *records) {
-    struct lmdb_row row;
-    uint32_t version = 0;
-    uint8_t name = 0;
-    MDB_val key = {1, &name};
-    MDB_val value;
-    MDB_dbi objects;
-    int rc = mdb_dbi_open(txn, "objects", 0, &objects);
-    rc = rc != 0 ? rc : mdb_get(txn, objects, &key, &value);
+static int copy_mark(struct lmdb *copy) {
+    MDB_txn *txn = NULL;
+    int rc = mdb_txn_begin(copy->env, NULL, 0, &txn);
     if (rc != 0) {
         return rc;
     }
-    struct span found = {value.mv_data, value.mv_size};
-    if (format_row_read(found, &row, &version) != FORMAT_OK) {
-        return MDB_CORRUPTED;
+    copy->row.is_copy = true;
+    copy->row.has_journal = false;
+    rc = lmdb_put_row(txn, copy->objects, &copy->row);
+    if (rc != 0) {
+        mdb_txn_abort(txn);
+        return rc;
     }
-    for (uint32_t kind = 1; kind < FORMAT_KINDS; kind++) {
-        *records += row.counts[kind];
-    }
-    row.is_copy = true;
-    return lmdb_put_row(txn, objects, &row);
+    return mdb_txn_commit(txn);
 }
 
-static int mark(const struct backup *backup, uint64_t *records) {
-    MDB_env *env = NULL;
-    MDB_txn *txn = NULL;
-    int rc = lmdb_env_open(backup->part, MDB_NOSUBDIR | MDB_NOLOCK, backup->url.map_bytes, &env);
-    rc = rc != 0 ? rc : mdb_txn_begin(env, NULL, 0, &txn);
-    if (rc == 0) {
-        rc = mark_in(txn, records);
-        if (rc == 0) {
-            rc = mdb_txn_commit(txn);
-        } else {
-            mdb_txn_abort(txn);
-        }
+/* The batches that stood in the journal when the copying began, and are not in the copy. */
+static wherry_err copy_complete(const struct backup *backup, struct lmdb *copy) {
+    struct journal_found found = {.damage = backup->journal_damage};
+    int rc = 0;
+    if (!copy->row.has_journal) {
+        return WHERRY_OK;
     }
-    mdb_env_close(env);
-    return rc;
+    if (found.damage == NULL) {
+        journal_follow(backup->journal, &copy->row, &found);
+    }
+    if (found.damage == NULL && found.batches > 0) {
+        rc = lmdb_take_up(copy, bytes_span(&found.kept), found.last);
+    }
+    const char *damage = found.damage;
+    journal_found_fini(&found);
+    return damage != NULL ? err_set(WHERRY_E_PROTOCOL, "backup: the store's journal: %s", damage)
+           : rc != 0      ? backup_refuse("the copy", rc)
+                          : WHERRY_OK;
+}
+
+static wherry_err finish_in(struct backup *backup, struct lmdb *copy, uint64_t *records) {
+    int rc = lmdb_env_open(backup->part, MDB_NOSUBDIR | MDB_NOLOCK, backup->url.map_bytes,
+                           &copy->env);
+    wherry_err err = rc != 0 ? backup_refuse("the copy", rc) : lmdb_row_look(copy);
+    err = err != WHERRY_OK ? err : copy_complete(backup, copy);
+    if (err != WHERRY_OK) {
+        return err;
+    }
+    for (uint32_t kind = 1; kind < FORMAT_KINDS; kind++) {
+        *records += copy->row.counts[kind];
+    }
+    rc = copy_mark(copy);
+    return rc != 0 ? backup_refuse("the copy", rc) : WHERRY_OK;
+}
+
+static wherry_err finish(struct backup *backup, uint64_t *records) {
+    struct lmdb copy = {.url = backup->url, .last_arrival = UINT64_MAX};
+    memset(copy.last_task, 0xff, sizeof copy.last_task);
+    wherry_err err = finish_in(backup, &copy, records);
+    mdb_env_close(copy.env);
+    return err;
+}
+
+/* ---- the journal ----------------------------------------------------------------------------- */
+
+/* Before LMDB's file: what is merged in between is in both. While a batch is being written the
+ * reading of its sectors may be torn, so it is read again. */
+static wherry_err journal_take(struct backup *backup) {
+    bool whole = false;
+    int folder = open(backup->url.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) {
+        return backup_refuse(backup->url.folder, errno);
+    }
+    for (int i = 0; i < JOURNAL_LOOKS && !whole; i++) {
+        backup->journal_damage = journal_load(folder, backup->journal);
+        whole = backup->journal_damage == NULL && journal_is_whole(backup->journal);
+    }
+    close(folder);
+    if (!whole && backup->journal_damage == NULL) {
+        backup->journal_damage = "a sector does not fit its check";
+    }
+    return WHERRY_OK; /* a store in good order needs none: copy_complete() knows */
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -198,12 +241,13 @@ static wherry_err publish(const struct backup *backup, const char *file) {
 
 static wherry_err copy_and_publish(struct backup *backup, const char *file,
                                    struct store_backup *told) {
-    wherry_err err = copy(backup);
+    wherry_err err = journal_take(backup);
+    err = err != WHERRY_OK ? err : copy(backup);
     if (err != WHERRY_OK) {
         return err;
     }
-    int rc = mark(backup, &told->records);
-    err = rc != 0 ? backup_refuse("the copy", rc) : publish(backup, file);
+    err = finish(backup, &told->records);
+    err = err != WHERRY_OK ? err : publish(backup, file);
     struct stat status;
     told->bytes = fstat(backup->out, &status) == 0 ? (uint64_t)status.st_size : 0;
     return err;
@@ -228,9 +272,12 @@ wherry_err lmdb_backup_within(const char *url, const char *file, uint64_t growth
     }
     backup.source_bytes = source_size(&backup.url);
     backup.growth_bytes = growth_bytes;
+    backup.journal = malloc(JOURNAL_BYTES);
+    CHECK(backup.journal != NULL);
     int rc = lmdb_env_open(backup.url.folder, MDB_RDONLY, backup.url.map_bytes, &backup.env);
     err = rc != 0 ? backup_refuse(backup.url.folder, rc) : copy_and_publish(&backup, file, told);
     mdb_env_close(backup.env);
+    free(backup.journal);
     if (err != WHERRY_OK) {
         unlink(backup.part);
     }

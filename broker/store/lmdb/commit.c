@@ -150,18 +150,6 @@ static int change_apply(struct apply *apply, const struct store_change *change) 
 
 /* ---- the transaction ------------------------------------------------------------------------- */
 
-int lmdb_put_row(MDB_txn *txn, MDB_dbi objects, struct lmdb_row *row) {
-    uint8_t name = 0;
-    MDB_val key = {1, &name};
-    MDB_val value = {FORMAT_ROW_SIZE, NULL};
-    int rc = mdb_put(txn, objects, &key, &value, MDB_RESERVE);
-    if (rc == 0) {
-        row->transaction = mdb_txn_id(txn);
-        format_row_write(row, value.mv_data);
-    }
-    return rc;
-}
-
 static int apply_all(struct lmdb *lmdb, struct apply *apply, const struct store_batch *batch) {
     int rc = mdb_cursor_open(apply->txn, lmdb->objects, &apply->objects);
     rc = rc != 0 ? rc : mdb_cursor_open(apply->txn, lmdb->tasks, &apply->tasks);

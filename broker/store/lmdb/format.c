@@ -151,6 +151,8 @@ enum format_found format_record_read(struct span key, struct span value, struct 
 
 /* ---- the row --------------------------------------------------------------------------------- */
 
+enum { ROW_IS_COPY = 1, ROW_HAS_JOURNAL = 2 };
+
 static uint64_t row_check(const uint8_t *data) {
     return checksum(0, (struct span){data, FORMAT_ROW_SIZE - 8});
 }
@@ -158,8 +160,8 @@ static uint64_t row_check(const uint8_t *data) {
 void format_row_write(const struct lmdb_row *row, uint8_t *out) {
     uint8_t *at = out;
     memcpy(at, row_magic, sizeof row_magic);
-    put32(at + 8, FORMAT_VERSION);
-    put32(at + 12, row->is_copy);
+    put32(at + 8, FORMAT_ROW_VERSION);
+    put32(at + 12, (row->is_copy ? ROW_IS_COPY : 0) | (row->has_journal ? ROW_HAS_JOURNAL : 0));
     memcpy(at + 16, row->uuid, sizeof row->uuid);
     at = put64(at + 32, row->epoch);
     at = put64(at, row->batch);
@@ -176,14 +178,15 @@ enum format_found format_row_read(struct span value, struct lmdb_row *out, uint3
         return FORMAT_DAMAGED;
     }
     *version = get32(at + 8);
-    if (*version < FORMAT_OLDEST || *version > FORMAT_VERSION) {
+    if (*version < FORMAT_OLDEST || *version > FORMAT_ROW_VERSION) {
         return FORMAT_UNKNOWN_VERSION;
     }
     const uint8_t *check = value.data + FORMAT_ROW_SIZE - 8;
     if (value.size != FORMAT_ROW_SIZE || get64(&check) != row_check(value.data)) {
         return FORMAT_DAMAGED;
     }
-    out->is_copy = get32(at + 12) != 0;
+    out->is_copy = (get32(at + 12) & ROW_IS_COPY) != 0;
+    out->has_journal = (get32(at + 12) & ROW_HAS_JOURNAL) != 0;
     memcpy(out->uuid, at + 16, sizeof out->uuid);
     at += 32;
     out->epoch = get64(&at);

@@ -8,8 +8,9 @@
  *     piece    key ‖ number 4       numbers from 1: what did not fit in, cut every 65,504 bytes
  *              value                check 4, bytes
  *     row      key 0                see struct lmdb_row
- *              value                "wherry\0\0" 8, version 4, is a copy 4, uuid 16, epoch 8,
+ *              value                "wherry\0\0" 8, version 4, flags 4, uuid 16, epoch 8,
  *                                   batch 8, transaction 8, counts 16 × 8, check 8
+ *                                   flags: 1 is a copy, 2 has a journal (since version 2)
  *
  * All numbers are big endian. A check covers its key and everything else in its value: LMDB itself
  * has none. A piece and its page header fill 16 pages of 4 KiB. */
@@ -19,7 +20,8 @@
 #include "broker/store/store.h"
 
 enum {
-    FORMAT_VERSION = 1,
+    FORMAT_VERSION = 1, /* of records and pieces */
+    FORMAT_ROW_VERSION = 2,
     FORMAT_OLDEST = 1, /* readers take this one and what follows, up to their own */
     FORMAT_RECORD_HEAD = 16,
     FORMAT_PIECE_HEAD = 4,
@@ -31,7 +33,8 @@ enum {
 
 struct lmdb_row {
     uint8_t uuid[16];
-    bool is_copy; /* a backup, on which no broker has started yet */
+    bool is_copy;     /* a backup, on which no broker has started yet */
+    bool has_journal; /* later batches may stand there: it was not closed in good order */
     uint64_t epoch;
     uint64_t batch;
     uint64_t transaction;          /* LMDB's number of the one that wrote it */

@@ -5,9 +5,7 @@
  * A new one is made aside, as data.mdb.new, with its row inside, synced, and renamed: so
  * DIR/data.mdb is never half a store, whenever the power fails. What an attempt left behind is
  * removed by the next one.
- *
- * The epoch of a start is one above the last, and at least the time in nanoseconds: so it also
- * differs from those that a copy of this store gave in another future. */
+ */
 #include "broker/store/lmdb/lmdb.h"
 #include "broker/store/lmdb/folder.h"
 #include "broker/store/lmdb/guard.h"
@@ -25,14 +23,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAP_LEAST (UINT64_C(256) << 20)
 
 enum { TABLES_MAX = 4, PATH_SIZE = PATH_MAX + 32 };
 
-static wherry_err lmdb_refuse(const struct lmdb *lmdb, const char *what, int rc) {
+wherry_err lmdb_refuse(const struct lmdb *lmdb, const char *what, int rc) {
     bool damaged = rc == MDB_INVALID || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND ||
                    rc == MDB_VERSION_MISMATCH || rc == MDB_PANIC || rc == MDB_NOTFOUND;
     return err_set(damaged ? WHERRY_E_PROTOCOL : WHERRY_E_SYSTEM, "the store in %s: %s: %s",
@@ -70,18 +67,13 @@ int lmdb_env_open(const char *path, unsigned flags, uint64_t map_bytes, MDB_env 
     return rc != 0 ? rc : mdb_env_open(*out, path, flags, 0600);
 }
 
-static int tables_open(MDB_txn *txn, unsigned flags, MDB_dbi *objects, MDB_dbi *tasks) {
-    int rc = mdb_dbi_open(txn, "objects", flags, objects);
-    return rc != 0 ? rc : mdb_dbi_open(txn, "tasks", flags, tasks);
-}
-
 int lmdb_make_tables(struct lmdb *lmdb) {
     MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(lmdb->env, NULL, 0, &txn);
     if (rc != 0) {
         return rc;
     }
-    rc = tables_open(txn, MDB_CREATE, &lmdb->objects, &lmdb->tasks);
+    rc = lmdb_tables_open(lmdb, txn, MDB_CREATE);
     rc = rc != 0 ? rc : lmdb_put_row(txn, lmdb->objects, &lmdb->row);
     if (rc != 0) {
         mdb_txn_abort(txn);
@@ -115,84 +107,6 @@ static wherry_err lmdb_make(struct lmdb *lmdb) {
 
 /* ---- opening it ------------------------------------------------------------------------------ */
 
-static wherry_err row_read(struct lmdb *lmdb, MDB_txn *txn) {
-    uint8_t name = 0;
-    uint32_t version = 0;
-    MDB_val key = {1, &name};
-    MDB_val value;
-    int rc = mdb_get(txn, lmdb->objects, &key, &value);
-    if (rc != 0) {
-        return lmdb_refuse(lmdb, "its row", rc);
-    }
-    switch (format_row_read((struct span){value.mv_data, value.mv_size}, &lmdb->row, &version)) {
-    case FORMAT_DAMAGED:
-        return err_set(WHERRY_E_PROTOCOL, "the store in %s is damaged: its row does not fit its "
-                                          "check", lmdb->url.folder);
-    case FORMAT_UNKNOWN_VERSION:
-        return err_set(WHERRY_E_PROTOCOL,
-                       "the store in %s has format %u; this broker reads format %d: start the "
-                       "version that wrote it",
-                       lmdb->url.folder, (unsigned)version, FORMAT_VERSION);
-    case FORMAT_OK:
-        break;
-    }
-    return WHERRY_OK;
-}
-
-static uint64_t wall_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t epoch_after(uint64_t epoch) {
-    uint64_t now = wall_ns();
-    return now > epoch ? now : epoch + 1;
-}
-
-/* The transaction before this one must be the row's: else the row, or the page that led to it, is
- * an old one. */
-static wherry_err row_raise_in(struct lmdb *lmdb, MDB_txn *txn) {
-    int rc = tables_open(txn, 0, &lmdb->objects, &lmdb->tasks);
-    if (rc != 0) {
-        return lmdb_refuse(lmdb, "its tables", rc);
-    }
-    wherry_err err = row_read(lmdb, txn);
-    if (err != WHERRY_OK) {
-        return err;
-    }
-    if (lmdb->row.transaction != mdb_txn_id(txn) - 1) {
-        return err_set(WHERRY_E_PROTOCOL, "the store in %s is damaged: its row is not of its last "
-                                          "transaction", lmdb->url.folder);
-    }
-    if (lmdb->row.is_copy) {
-        lmdb->row.is_copy = false;
-        entropy_fill(lmdb->row.uuid, sizeof lmdb->row.uuid);
-        log_event(LOG_WARN, "the store is a backup's copy: what was accepted after it is not here, "
-                            "and sessions of that time are refused",
-                  log_text("folder", lmdb->url.folder));
-    }
-    lmdb->row.epoch = epoch_after(lmdb->row.epoch);
-    lmdb->row.batch = 0;
-    rc = lmdb_put_row(txn, lmdb->objects, &lmdb->row);
-    return rc != 0 ? lmdb_refuse(lmdb, "its row", rc) : WHERRY_OK;
-}
-
-static wherry_err row_raise(struct lmdb *lmdb) {
-    MDB_txn *txn = NULL;
-    int rc = mdb_txn_begin(lmdb->env, NULL, 0, &txn);
-    if (rc != 0) {
-        return lmdb_refuse(lmdb, "cannot begin", rc);
-    }
-    wherry_err err = row_raise_in(lmdb, txn);
-    if (err != WHERRY_OK) {
-        mdb_txn_abort(txn);
-        return err;
-    }
-    rc = mdb_txn_commit(txn);
-    return rc != 0 ? lmdb_refuse(lmdb, "cannot write", rc) : WHERRY_OK;
-}
-
 /* Before the first write, which takes pages from it: LMDB believes whatever stands there. */
 static wherry_err free_ready(struct lmdb *lmdb) {
     MDB_txn *txn = NULL;
@@ -223,7 +137,9 @@ static wherry_err env_ready(struct lmdb *lmdb) {
     }
     wherry_err err = lmdb_metas_check(lmdb->folder_fd, lmdb->url.folder);
     err = err != WHERRY_OK ? err : free_ready(lmdb);
-    return err != WHERRY_OK ? err : row_raise(lmdb);
+    err = err != WHERRY_OK ? err : lmdb_row_look(lmdb);
+    err = err != WHERRY_OK ? err : lmdb_journal_ready(lmdb);
+    return err != WHERRY_OK ? err : lmdb_row_raise(lmdb);
 }
 
 static void identity_take(struct lmdb *lmdb) {
@@ -246,6 +162,7 @@ static struct lmdb *lmdb_create(void) {
     lmdb->store.ops = &store_lmdb_ops;
     lmdb->folder_fd = -1;
     lmdb->event_fd = -1;
+    lmdb->journal.fd = -1;
     memset(lmdb->last_task, 0xff, sizeof lmdb->last_task);
     lmdb->last_arrival = UINT64_MAX;
     pthread_mutex_init(&lmdb->lock, NULL);
@@ -262,6 +179,7 @@ static void lmdb_close(struct store **store) {
     if (lmdb->env != NULL) {
         mdb_env_close(lmdb->env);
     }
+    journal_close(&lmdb->journal);
     if (lmdb->event_fd >= 0) {
         close(lmdb->event_fd);
     }

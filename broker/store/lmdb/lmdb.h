@@ -7,17 +7,18 @@
  *     DIR/data.mdb   two tables: "objects" (the store's row, and all kinds but tasks) and
  *                    "tasks" (tasks and the pieces of large ones), format.h
  *     DIR/lock.mdb   LMDB's own; means nothing between two runs
+ *     DIR/journal    the last small batches, which LMDB has not yet (journal.h)
  *
  * Keys of tasks end in the broker's arrival number, so what is put lies at the end and what is
  * taken at the front: a commit touches neighbouring pages, and full pages are written once.
  *
  *     core thread     store_commit(batch) ──hands over──> writer thread
- *                        │ goes on gathering                 │ one transaction, synced
+ *                        │ goes on gathering                 │ small: into the journal, synced
+ *                        │                                   │ else: one transaction, synced
  *                     store_fd() readable <──committed = n───┘ then looks after the reserve
  *
  * The batch is not copied: its heads and payloads stay where the engine and the payload store have
- * them until it is committed, and the writer copies each once, into the page that LMDB is about to
- * write. Only four things are shared by the two threads, and change hands under `lock` or as
+ * them until it is committed, and the writer copies them from there. Only four things are shared by the two threads, and change hands under `lock` or as
  * atomics: the pending batch, `committed`, `failed`, `has_space`.
  *
  * LMDB's transaction is crash-safe by construction: pages are written aside and synced, then one
@@ -27,6 +28,7 @@
 #define WHERRY_STORE_LMDB_LMDB_H
 
 #include "broker/store/lmdb/format.h"
+#include "broker/store/lmdb/journal.h"
 #include "broker/store/lmdb/url.h"
 
 #include <lmdb.h>
@@ -51,7 +53,8 @@ struct lmdb {
     MDB_dbi objects;
     MDB_dbi tasks;
     /* the writer's, once it runs */
-    struct lmdb_row row;                /* as committed */
+    struct journal journal;
+    struct lmdb_row row;                /* as committed to LMDB */
     uint8_t last_task[RECORD_KEY_SIZE]; /* no key of a task was ever above this one … */
     uint64_t last_arrival;              /* … and no arrival above this; all ones before a scan */
     struct lmdb_reserve reserve;
@@ -76,6 +79,9 @@ static inline struct lmdb *lmdb_of(const struct store *store) {
 
 /* 0, or LMDB's error; env is to be closed in any case. */
 int lmdb_env_open(const char *path, unsigned flags, uint64_t map_bytes, MDB_env **out);
+/* PROTOCOL if that error of LMDB's means damage, else SYSTEM; the text says what could not be done.
+ */
+wherry_err lmdb_refuse(const struct lmdb *lmdb, const char *what, int rc);
 /* The tables and the row, in a new file. */
 int lmdb_make_tables(struct lmdb *lmdb);
 /* As much address space as was asked for or, where a limit or a sanitizer leaves less, a quarter of
@@ -104,9 +110,29 @@ wherry_err lmdb_verify(const char *url, bool salvage, const struct store_verify 
 /* One batch as one synced transaction. 0; ENOSPC, EDQUOT, MDB_MAP_FULL: nothing changed, try the
  * same again; anything else: whether it is in is unknown. */
 int lmdb_apply(struct lmdb *lmdb, const struct store_batch *batch);
+bool lmdb_no_space(int rc);
+
+/* ---- merge.c ---- */
+
+/* What stands in a journal (`kept`), up to batch `number`, as one transaction; as lmdb_apply(). */
+int lmdb_take_up(struct lmdb *lmdb, struct span kept, uint64_t number);
+/* The same for all that the journal holds, and `batch` (NULL: none); then the journal is empty. */
+int lmdb_merge(struct lmdb *lmdb, const struct store_batch *batch);
+/* At a start: takes up the journal that the broker before left, or makes one. */
+wherry_err lmdb_journal_ready(struct lmdb *lmdb);
+
+/* ---- row.c ---- */
+
+/* The tables' handles. 0, or LMDB's error. */
+int lmdb_tables_open(struct lmdb *lmdb, MDB_txn *txn, unsigned flags);
 /* Puts the row into a transaction of the caller's. */
 int lmdb_put_row(MDB_txn *txn, MDB_dbi objects, struct lmdb_row *row);
-bool lmdb_no_space(int rc);
+/* Opens the tables for good, and reads the row. OK, PROTOCOL, SYSTEM. */
+wherry_err lmdb_row_look(struct lmdb *lmdb);
+/* A copy becomes a store of its own. */
+void lmdb_row_take_copy(struct lmdb *lmdb);
+/* Commits the epoch of this start. */
+wherry_err lmdb_row_raise(struct lmdb *lmdb);
 
 /* ---- scan.c ---- */
 

@@ -4,7 +4,7 @@
  * nothing is changed. The folder's lock is taken, LMDB's own is not: not even lock.mdb is touched.
  *
  * What is looked at besides the records: the row, that there is as much of each kind as it says,
- * and the list of free pages. Where the meta pages, or the row, are not those of one last
+ * the journal, and the list of free pages. Where the meta pages, or the row, are not those of one last
  * transaction, nothing is read: records of an old state are whole as well. */
 #include "broker/store/lmdb/folder.h"
 #include "broker/store/lmdb/guard.h"
@@ -166,7 +166,7 @@ static wherry_err look_at_row(struct look *look) {
         return err_set(WHERRY_E_PROTOCOL,
                        "the store in %s has format %u; this broker reads up to %d: start the "
                        "version that wrote it",
-                       look->lmdb.url.folder, (unsigned)look->row_version, FORMAT_VERSION);
+                       look->lmdb.url.folder, (unsigned)look->row_version, FORMAT_ROW_VERSION);
     }
     if (rc != 0 || !look->row_read) {
         look->row_read = false;
@@ -210,6 +210,34 @@ static void look_compare(struct look *look) {
     }
 }
 
+/* What the next start would take up. Without the row nobody knows what belongs to it. */
+static wherry_err look_at_journal(struct look *look) {
+    struct journal_found found;
+    struct store_batch changes = {0};
+    char what[128];
+    wherry_err err = WHERRY_OK;
+    if (!look->row_read) {
+        look_tell(look, "without the row the journal is left out, if there is anything in it");
+        return WHERRY_OK;
+    }
+    if (look->lmdb.row.is_copy || !look->lmdb.row.has_journal) {
+        return WHERRY_OK;
+    }
+    journal_read(look->lmdb.folder_fd, &look->lmdb.row, &found);
+    if (found.damage != NULL) {
+        snprintf(what, sizeof what, "the journal: %s", found.damage);
+        look_tell(look, what);
+    }
+    journal_changes(bytes_span(&found.kept), &changes);
+    look->out->waiting = changes.change_count;
+    if (look->salvage != NULL && changes.change_count > 0) {
+        err = salvage_take_up(look->salvage, bytes_span(&found.kept));
+    }
+    store_batch_fini(&changes);
+    journal_found_fini(&found);
+    return err;
+}
+
 static int step_free(void *context) {
     struct look *look = context;
     return lmdb_free_check(look->lmdb.env, look->scan.txn);
@@ -231,7 +259,7 @@ static wherry_err look_at_all(struct look *look) {
     if (guard_call(step_free, look) != 0) {
         look_tell(look, "the list of free pages cannot be read");
     }
-    return err;
+    return err != WHERRY_OK ? err : look_at_journal(look);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */

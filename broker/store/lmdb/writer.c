@@ -70,10 +70,24 @@ static const struct store_batch *writer_next(struct lmdb *lmdb) {
     return lmdb->pending;
 }
 
+/* What is small, and finds room in the journal, is durable there; else everything goes to LMDB. So
+ * it does without space: what is deleted must make room at once. */
+static int writer_keep(struct lmdb *lmdb, const struct store_batch *batch) {
+    if (!atomic_load(&lmdb->has_space) || !journal_takes(&lmdb->journal, batch)) {
+        return lmdb_merge(lmdb, batch);
+    }
+    uint64_t number = batch->number;
+    int rc = journal_write(&lmdb->journal, lmdb->row.epoch, batch);
+    if (rc == 0 && PLANTED(PLANT_STORE_EARLY)) {
+        lmdb_acknowledge(lmdb, number);
+    }
+    return rc != 0 ? rc : journal_sync(&lmdb->journal);
+}
+
 /* 0, or the failure; ENOSPC only when it was told to stop while waiting for space. */
 static int writer_commit(struct lmdb *lmdb, const struct store_batch *batch) {
     for (;;) {
-        int rc = lmdb_apply(lmdb, batch);
+        int rc = writer_keep(lmdb, batch);
         if (!lmdb_no_space(rc)) {
             return rc;
         }
@@ -108,6 +122,17 @@ static bool writer_work(struct lmdb *lmdb, const struct store_batch *batch) {
     return true;
 }
 
+/* In good order the journal is left empty, and LMDB's file is the whole store. It may fail: then the
+ * next start finds the journal. A store in which nothing was committed is left as it is: it may be
+ * one that was refused. */
+static void writer_finish(struct lmdb *lmdb) {
+    bool changed = !journal_is_empty(&lmdb->journal) || lmdb->row.batch > 0;
+    if (changed && !atomic_load(&lmdb->failed)) {
+        lmdb->row.has_journal = false;
+        lmdb_merge(lmdb, NULL);
+    }
+}
+
 static void *writer_main(void *context) {
     struct lmdb *lmdb = context;
     bool going_on = true;
@@ -118,6 +143,7 @@ static void *writer_main(void *context) {
         pthread_mutex_unlock(&lmdb->lock);
         going_on = !stopping && writer_work(lmdb, batch);
     }
+    writer_finish(lmdb);
     return NULL;
 }
 

@@ -272,8 +272,8 @@ static void a_file_that_is_no_store_is_refused_and_kept(void **state) {
 
 static void an_unknown_format_is_refused_by_its_number(void **state) {
     struct shelf *shelf = *state;
-    shelf_damage(shelf, "objects", "\0", 1, 11); /* version 1 -> 0 */
-    assert_refused(shelf, WHERRY_E_PROTOCOL, "has format 0; this broker reads format 1");
+    shelf_damage(shelf, "objects", "\0", 1, 11); /* version 2 -> 3 */
+    assert_refused(shelf, WHERRY_E_PROTOCOL, "has format 3; this broker reads format 2");
 }
 
 static void a_damaged_row_is_refused(void **state) {

@@ -5,10 +5,12 @@
 
 #include "common/rng.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { COMMIT_WAIT_MS = 30000 };
@@ -151,6 +153,60 @@ void shelf_reopen(struct shelf *shelf) {
     store_close(&shelf->store);
     assert_null(shelf->store);
     shelf_start(shelf);
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+void shelf_path(const struct shelf *shelf, enum shelf_file file, char *path, size_t size) {
+    snprintf(path, size, "%s/store/%s", shelf->folder, file == SHELF_DATA ? "data.mdb" : "journal");
+}
+
+static void file_read(const char *path, struct bytes *out) {
+    struct stat status;
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0 && fstat(fd, &status) == 0);
+    assert_true(bytes_reserve(out, (size_t)status.st_size));
+    out->size = (size_t)status.st_size;
+    assert_int_equal(pread(fd, out->data, out->size, 0), out->size);
+    close(fd);
+}
+
+static void file_write(const char *path, struct span bytes) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes.data, bytes.size), bytes.size);
+    close(fd);
+}
+
+void shelf_files_read(const struct shelf *shelf, struct bytes files[SHELF_FILES]) {
+    char path[128];
+    for (int i = 0; i < SHELF_FILES; i++) {
+        files[i] = BYTES_EMPTY;
+        shelf_path(shelf, (enum shelf_file)i, path, sizeof path);
+        file_read(path, &files[i]);
+    }
+}
+
+void shelf_files_write(const struct shelf *shelf, const struct span files[SHELF_FILES]) {
+    char path[128];
+    for (int i = 0; i < SHELF_FILES; i++) {
+        shelf_path(shelf, (enum shelf_file)i, path, sizeof path);
+        file_write(path, files[i]);
+    }
+}
+
+void shelf_files_free(struct bytes files[SHELF_FILES]) {
+    for (int i = 0; i < SHELF_FILES; i++) {
+        bytes_free(&files[i]);
+    }
+}
+
+void shelf_kill(struct shelf *shelf) {
+    struct bytes files[SHELF_FILES];
+    shelf_files_read(shelf, files);
+    store_close(&shelf->store);
+    shelf_files_write(shelf, (struct span[]){bytes_span(&files[0]), bytes_span(&files[1])});
+    shelf_files_free(files);
 }
 
 /* ---- changes --------------------------------------------------------------------------------- */

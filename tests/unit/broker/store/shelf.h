@@ -48,6 +48,16 @@ void shelf_close(struct shelf **shelf);
 void shelf_remove_of(pid_t pid);
 void shelf_reopen(struct shelf *shelf);
 
+/* The files of an lmdb: store. */
+enum shelf_file { SHELF_DATA, SHELF_JOURNAL, SHELF_FILES };
+void shelf_path(const struct shelf *shelf, enum shelf_file file, char *path, size_t size);
+/* As they are at the moment, the store open or not. */
+void shelf_files_read(const struct shelf *shelf, struct bytes files[SHELF_FILES]);
+void shelf_files_write(const struct shelf *shelf, const struct span files[SHELF_FILES]);
+void shelf_files_free(struct bytes files[SHELF_FILES]);
+/* Closes the store, and leaves its files as a broker that is killed now would. */
+void shelf_kill(struct shelf *shelf);
+
 void shelf_put(struct shelf *shelf, enum record_kind kind, uint16_t slot, uint64_t number,
                struct shelf_size size);
 void shelf_delete(struct shelf *shelf, enum record_kind kind, uint16_t slot, uint64_t number);
