@@ -78,7 +78,7 @@ static void found_print(const struct check *check, const struct store_verified *
         printf("\n");
     }
     if (found->waiting > 0) {
-        printf("journal   %" PRIu64 " changes to them, which the next start takes up\n",
+        printf("journal   %" PRIu64 " records changed since, which the next start takes up\n",
                found->waiting);
     }
     printf(found->damages == 0 ? "nothing is damaged\n" : "%" PRIu64 " damages\n", found->damages);

@@ -42,7 +42,7 @@ enum {
     SESSION_PARKED_BYTES = 4 << 20,  /* or their bytes: the same, for that slot alone */
     SESSION_ACK_RESULTS = 512,       /* results received are acknowledged at this count, */
     SESSION_ACK_BYTES = 64 * 1024,   /* these bytes, */
-    SESSION_ACK_US = 300000,          /* or this long after the first */
+    SESSION_ACK_US = 300000,         /* or this long after the first: one message less for many */
     SESSION_HELLO_US = 2000000,      /* no answer to a hello for this long: reopen */
     SESSION_BEATS_UNANSWERED = 3,    /* then reopen */
     SESSION_SETTLING = 256,          /* questions in flight while settling by id */

@@ -82,7 +82,7 @@ struct store_verified {
     uint64_t expected[STORE_KINDS]; /* as the store counted them; all 0 if that is damaged */
     uint64_t damages;
     uint64_t bytes;
-    uint64_t waiting;     /* changes beside them, which the next start takes up */
+    uint64_t waiting;     /* records changed since, which the next start takes up */
     bool salvaged;        /* the store was made anew of what was found */
     char kept[PATH_MAX];  /* then: the damaged file */
 };

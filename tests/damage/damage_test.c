@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * Damage: a store's file is changed as broken disks change files, at a thousand places drawn from a
- * seed, and each time processes of their own look at it:
+ * Damage: a store's files are changed as broken disks change files, at a thousand places drawn from
+ * a seed, and each time processes of their own look at it:
  *
  *     a start     every record as it was (the place was not in use), or refused, or exit 5 by the
  *                 guard. Never a record that was not put, never one left out, never anything else
  *     a check     reads to the end, or says that nothing can be read
- *     a salvage   what it keeps is as it was, byte by byte, and is taken by a start
+ *     a salvage   what it keeps is as it was, byte by byte, and is taken by a start. If the journal
+ *                 is damaged: exactly what the store held after an earlier batch
  *
  *     damage_test [PLACES [SEED]]
  *
  * Not looked at: the list of free pages, beyond its form. One that names a page in use makes the
  * next commit write there; a start then finds what is missing.
  *
- * Records lie in both tables, small and cut into pieces, overwritten and deleted over many commits,
- * so that every kind of page is there: branches, leaves, overflow, free ones. */
+ * The store is one that was closed in good order, and one whose broker was killed, so that its last
+ * batches stand in the journal. Records lie in both tables, small and cut into pieces, overwritten
+ * and deleted over many commits, so that every kind of page is there: branches, leaves, overflow,
+ * free ones. */
 #include "common/entropy.h"
 #include "common/rng.h"
 #include "tests/unit/broker/store/shelf.h"
@@ -38,6 +41,7 @@ enum {
     WRONG = 20,
 };
 
+enum end { CLOSED, KILLED, ENDS };
 enum how { FLIP, ZERO_512, ZERO_PAGE, CUT, HOWS };
 
 static const char *const how_names[HOWS] = {"a bit flipped", "512 bytes zeroed", "a page zeroed",
@@ -45,23 +49,30 @@ static const char *const how_names[HOWS] = {"a bit flipped", "512 bytes zeroed",
 
 struct scene {
     struct shelf *shelf;
-    uint8_t *whole; /* the file */
-    size_t size;
-    size_t used;    /* what lies behind is the reserve */
+    struct bytes whole[SHELF_FILES];
+    size_t used[SHELF_FILES]; /* what lies behind is the reserve, or older batches */
+    struct shelf_record *held[COMMITS + 1]; /* the model after each batch */
+    uint32_t held_count[COMMITS + 1];
+    enum shelf_file damaged;
     uint32_t known; /* records that the last look was given, all of them as they were */
     struct rng rng;
     uint64_t tally[HOWS][3]; /* same, refused, guarded */
     uint64_t salvaged[2];    /* whole, in part */
     uint64_t beyond;         /* saving */
+    uint64_t of_journal;     /* damages of it that were refused */
 };
 
 /* ---- the store ------------------------------------------------------------------------------- */
 
-static void path_of(const struct scene *scene, char *path, size_t size) {
-    snprintf(path, size, "%s/store/data.mdb", scene->shelf->folder);
+static void hold(struct scene *scene, uint32_t batch) {
+    const struct shelf *shelf = scene->shelf;
+    scene->held[batch] = malloc(shelf->model_count * sizeof *shelf->model);
+    memcpy(scene->held[batch], shelf->model, shelf->model_count * sizeof *shelf->model);
+    scene->held_count[batch] = shelf->model_count;
 }
 
-static void fill(struct shelf *shelf) {
+static void fill(struct scene *scene) {
+    struct shelf *shelf = scene->shelf;
     uint64_t next = 1;
     for (uint32_t i = 0; i < COMMITS; i++) {
         for (uint32_t j = 0; j < 20; j++) {
@@ -76,31 +87,39 @@ static void fill(struct shelf *shelf) {
             shelf_delete(shelf, RECORD_TASK, (uint16_t)(1 + (gone - 1) % 20 % 3), gone);
         }
         shelf_commit(shelf);
+        hold(scene, i + 1);
     }
 }
 
-static void file_read(struct scene *scene) {
-    char path[128];
-    struct stat status;
-    path_of(scene, path, sizeof path);
-    int fd = open(path, O_RDONLY);
-    assert_true(fd >= 0 && fstat(fd, &status) == 0);
-    scene->size = (size_t)status.st_size;
-    scene->whole = malloc(scene->size);
-    assert_int_equal(read(fd, scene->whole, scene->size), scene->size);
-    close(fd);
-    for (scene->used = scene->size; scene->used > 0 && scene->whole[scene->used - 1] == 0;) {
-        scene->used--;
+static size_t used_of(const struct bytes *file) {
+    size_t used = file->size;
+    while (used > 0 && file->data[used - 1] == 0) {
+        used--;
     }
+    return used;
 }
 
-static void file_write(const struct scene *scene, const uint8_t *bytes, size_t size) {
-    char path[128];
-    path_of(scene, path, sizeof path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, bytes, size), size);
-    close(fd);
+/* Sectors that were written since the journal was made: the check is followed by an epoch. */
+static size_t used_of_journal(const struct bytes *journal) {
+    size_t used = 512;
+    for (size_t at = 512; at < journal->size; at += 512) {
+        used = journal->data[at + 8] != 0 ? at + 512 : used;
+    }
+    return used;
+}
+
+static void files_read(struct scene *scene) {
+    shelf_files_read(scene->shelf, scene->whole);
+    scene->used[SHELF_DATA] = used_of(&scene->whole[SHELF_DATA]);
+    scene->used[SHELF_JOURNAL] = used_of_journal(&scene->whole[SHELF_JOURNAL]);
+}
+
+/* One of them is `bytes`. */
+static void files_write(const struct scene *scene, enum shelf_file file, struct span bytes) {
+    struct span files[SHELF_FILES] = {bytes_span(&scene->whole[SHELF_DATA]),
+                                      bytes_span(&scene->whole[SHELF_JOURNAL])};
+    files[file] = bytes;
+    shelf_files_write(scene->shelf, files);
 }
 
 /* ---- looks, each in a process of its own ----------------------------------------------------- */
@@ -129,6 +148,18 @@ static int look_start(struct scene *scene) {
     return scene->known == scene->shelf->model_count ? SAME : WRONG + 1;
 }
 
+static wherry_err look_at_any(void *context, const struct store_change *found) {
+    struct scene *scene = context;
+    (void)found;
+    scene->known++;
+    return WHERRY_OK;
+}
+
+/* What stands before a damage of the journal is of an older batch. */
+static store_each *look_of(const struct scene *scene) {
+    return scene->damaged == SHELF_JOURNAL ? look_at_any : look_each;
+}
+
 static void look_damage(void *context, const struct store_damaged *told) {
     (void)context;
     if (told->what == NULL || told->what[0] == '\0') {
@@ -138,7 +169,7 @@ static void look_damage(void *context, const struct store_damaged *told) {
 
 static int look_check(struct scene *scene) {
     struct store_verified found;
-    const struct store_verify how = {look_each, look_damage, scene};
+    const struct store_verify how = {look_of(scene), look_damage, scene};
     scene->known = 0;
     if (store_check(scene->shelf->url, &how, &found) != WHERRY_OK) {
         return REFUSED;
@@ -147,11 +178,39 @@ static int look_check(struct scene *scene) {
     return found.damages > 0 ? REFUSED : all ? SAME : WRONG + 3;
 }
 
+struct reading {
+    const struct scene *scene;
+    uint32_t batch;
+    uint32_t at;
+};
+
+static wherry_err read_one(void *context, const struct store_change *found) {
+    struct reading *reading = context;
+    const struct scene *scene = reading->scene;
+    bool same = reading->at < scene->held_count[reading->batch] &&
+                shelf_is(&scene->held[reading->batch][reading->at], found);
+    reading->at += same;
+    return same ? WHERRY_OK : WHERRY_E_END;
+}
+
+/* The whole content is that after one of its batches. */
+static bool is_of_one_batch(const struct scene *scene, struct store *store) {
+    for (uint32_t i = 0; i <= COMMITS; i++) {
+        uint32_t batch = COMMITS - i;
+        struct reading reading = {scene, batch, 0};
+        if (store_scan(store, read_one, &reading) == WHERRY_OK &&
+            reading.at == scene->held_count[batch]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Saved, it is what a start takes: all of it, or less, and nothing else. */
 static int look_salvage(struct scene *scene) {
     struct store_verified found;
     struct store *store = NULL;
-    const struct store_verify how = {look_each, look_damage, scene};
+    const struct store_verify how = {look_of(scene), look_damage, scene};
     scene->known = 0;
     if (store_salvage(scene->shelf->url, &how, &found) != WHERRY_OK) {
         return REFUSED;
@@ -159,8 +218,11 @@ static int look_salvage(struct scene *scene) {
     uint32_t kept = scene->known;
     scene->known = 0;
     if (store_open(scene->shelf->url, &store) != WHERRY_OK ||
-        store_scan(store, look_each, scene) != WHERRY_OK || scene->known != kept) {
+        store_scan(store, how.each, scene) != WHERRY_OK || scene->known != kept) {
         return WRONG + 4;
+    }
+    if (scene->damaged == SHELF_JOURNAL && !is_of_one_batch(scene, store)) {
+        return WRONG + 5;
     }
     store_close(&store);
     return kept == scene->shelf->model_count ? SAME : GUARDED + 1;
@@ -183,57 +245,74 @@ static int look_in_child(struct scene *scene, int (*look)(struct scene *scene)) 
 
 /* ---- damage ---------------------------------------------------------------------------------- */
 
-/* One in ten lies in the first two pages, on which all depends. */
-static size_t place_draw(struct scene *scene) {
-    return rng_next(&scene->rng) % 10 == 0
+/* Of LMDB's file, one in ten lies in the first two pages, on which all depends. */
+static size_t place_draw(struct scene *scene, enum shelf_file file) {
+    return file == SHELF_DATA && rng_next(&scene->rng) % 10 == 0
                ? rng_next(&scene->rng) % 300 + 4096 * (rng_next(&scene->rng) % 2)
-               : rng_next(&scene->rng) % scene->used;
+               : rng_next(&scene->rng) % scene->used[file];
 }
 
-static size_t damage(struct scene *scene, uint8_t *bytes, enum how how, size_t at) {
+/* Returns how much of them is left. */
+static size_t damage(struct scene *scene, struct bytes *bytes, enum how how, size_t at) {
     size_t page = at / 4096 * 4096;
     switch (how) {
     case FLIP:
-        bytes[at] ^= (uint8_t)(1u << (rng_next(&scene->rng) % 8));
+        bytes->data[at] ^= (uint8_t)(1u << (rng_next(&scene->rng) % 8));
         break;
     case ZERO_512:
-        memset(bytes + at / 512 * 512, 0, 512);
+        memset(bytes->data + at / 512 * 512, 0, 512);
         break;
     case ZERO_PAGE:
-        memset(bytes + page, 0, 4096);
+        memset(bytes->data + page, 0, 4096);
         break;
     case CUT:
         return at;
     case HOWS:
         break;
     }
-    return scene->size;
+    return bytes->size;
 }
 
-static void expect(bool fits, const char *look, int got, enum how how, size_t at) {
+struct place {
+    enum shelf_file file;
+    enum how how;
+    size_t at;
+};
+
+static void expect(bool fits, const char *look, int got, struct place place) {
     if (!fits) {
-        fail_msg("%s at %zu: the %s ended with %d", how_names[how], at, look, got);
+        fail_msg("%s at %zu of %s: the %s ended with %d", how_names[place.how], place.at,
+                 place.file == SHELF_DATA ? "data.mdb" : "the journal", look, got);
     }
 }
 
-static void one_place(struct scene *scene, uint8_t *bytes) {
-    enum how how = rng_next(&scene->rng) % 2 == 0 ? FLIP : rng_next(&scene->rng) % HOWS;
-    size_t at = place_draw(scene);
-    memcpy(bytes, scene->whole, scene->size);
-    size_t size = damage(scene, bytes, how, at);
-    file_write(scene, bytes, size);
+static void look_at(struct scene *scene, struct place place, struct span left) {
+    scene->damaged = place.file;
+    files_write(scene, place.file, left);
     int checked = look_in_child(scene, look_check);
-    expect(checked == SAME || checked == REFUSED || checked == GUARDED, "check", checked, how, at);
+    expect(checked == SAME || checked == REFUSED || checked == GUARDED, "check", checked, place);
     int started = look_in_child(scene, look_start);
-    expect(started == SAME || started == REFUSED || started == GUARDED, "start", started, how, at);
-    scene->tally[how][started == SAME ? 0 : started == REFUSED ? 1 : 2]++;
-    file_write(scene, bytes, size); /* a start writes */
+    expect(started == SAME || started == REFUSED || started == GUARDED, "start", started, place);
+    scene->tally[place.how][started == SAME ? 0 : started == REFUSED ? 1 : 2]++;
+    scene->of_journal += place.file == SHELF_JOURNAL && started == REFUSED;
+    files_write(scene, place.file, left); /* a start writes */
     int salvaged = look_in_child(scene, look_salvage);
     expect(salvaged == SAME || salvaged == REFUSED || salvaged == GUARDED ||
                salvaged == GUARDED + 1,
-           "salvage", salvaged, how, at);
+           "salvage", salvaged, place);
     scene->salvaged[salvaged != SAME] += salvaged == SAME || salvaged == GUARDED + 1;
     scene->beyond += salvaged == REFUSED || salvaged == GUARDED;
+}
+
+static void one_place(struct scene *scene, enum end end) {
+    struct place place = {.file = end == KILLED && rng_next(&scene->rng) % 3 == 0};
+    struct bytes bytes = BYTES_EMPTY;
+    place.how = rng_next(&scene->rng) % 2 == 0 ? FLIP : rng_next(&scene->rng) % HOWS;
+    place.at = place_draw(scene, place.file);
+    bytes_append(&bytes, scene->whole[place.file].data, scene->whole[place.file].size);
+    size_t left = damage(scene, &bytes, place.how, place.at);
+    look_at(scene, place, (struct span){bytes.data, left});
+    bytes_free(&bytes);
 }
 
 static void tally_print(const struct scene *scene, uint64_t places) {
@@ -250,24 +329,43 @@ static void tally_print(const struct scene *scene, uint64_t places) {
 static uint64_t places = PLACES;
 static uint64_t seed;
 
-static void damage_is_refused_or_salvaged_and_never_misread(void **state) {
-    (void)state;
+static void places_of(struct scene *scene, enum end end, uint64_t count) {
+    if (end == KILLED) {
+        shelf_kill(scene->shelf);
+    } else {
+        store_close(&scene->shelf->store);
+    }
+    files_read(scene);
+    for (uint64_t i = 0; i < count; i++) {
+        one_place(scene, end);
+    }
+    tally_print(scene, count);
+    assert_true(scene->salvaged[1] > 0);
+    shelf_files_free(scene->whole);
+}
+
+static void damaged_in(enum end end) {
     shelf_in_memory();
     struct scene scene = {.shelf = shelf_open("lmdb:", "?reserve=1M&map=64M")};
     printf("seed %llu\n", (unsigned long long)seed);
     rng_init(&scene.rng, seed);
-    fill(scene.shelf);
-    store_close(&scene.shelf->store);
-    file_read(&scene);
-    uint8_t *bytes = malloc(scene.size);
-    for (uint64_t i = 0; i < places; i++) {
-        one_place(&scene, bytes);
+    fill(&scene);
+    places_of(&scene, end, places / ENDS);
+    assert_true(end == CLOSED || places < 100 || scene.of_journal > 0);
+    for (uint32_t i = 0; i <= COMMITS; i++) {
+        free(scene.held[i]);
     }
-    tally_print(&scene, places);
-    assert_true(scene.salvaged[1] > 0);
-    free(bytes);
-    free(scene.whole);
     shelf_close(&scene.shelf);
+}
+
+static void damage_is_refused_or_salvaged_and_never_misread(void **state) {
+    (void)state;
+    damaged_in(CLOSED);
+}
+
+static void so_it_is_when_the_broker_was_killed(void **state) {
+    (void)state;
+    damaged_in(KILLED);
 }
 
 int main(int argc, char **argv) {
@@ -280,6 +378,7 @@ int main(int argc, char **argv) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damage_is_refused_or_salvaged_and_never_misread),
+        cmocka_unit_test(so_it_is_when_the_broker_was_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

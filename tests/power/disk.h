@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Disk: everything that this process does to some files, recorded in order, and the states in which a
- * loss of power at any moment may leave it.
+ * Disk: everything that this process does to some files, recorded in order, and the states in which
+ * a loss of power at any moment may leave them.
  *
  * The model is a disk's of the plain kind: a sync, and each write on a descriptor that was opened
- * with O_DSYNC, has reached the disk when it returns. Of the writes to a file since its last sync any may be
- * there and any not, in whatever order, and the one under way as well; each may be torn between
- * sectors of 512 bytes, and a sector is old or new. What makes a file longer may be missing as long
- * as nothing behind it was synced. */
+ * with O_DSYNC, has reached the disk when it returns. Of the writes to a file since its last sync
+ * any may be there and any not, in whatever order, and the one under way as well; each may be torn
+ * between sectors of 512 bytes, and a sector is old or new. What makes a file longer may be missing
+ * as long as nothing behind it was synced. */
 #ifndef WHERRY_TEST_DISK_H
 #define WHERRY_TEST_DISK_H
 

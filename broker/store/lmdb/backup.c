@@ -130,7 +130,7 @@ static wherry_err copy(struct backup *backup) {
     return err;
 }
 
-/* ---- what makes it whole ---------------------------------------------------------------------- */
+/* ---- what makes it whole --------------------------------------------------------------------- */
 
 static int copy_mark(struct lmdb *copy) {
     MDB_txn *txn = NULL;

@@ -14,8 +14,8 @@
  *     change        1: a put, then key 12, head size 4, payload size 4, head, payload
  *                   2: a delete, then key 12
  *
- * All numbers are big endian. A check covers the rest of its sector and where it stands. Sectors are
- * what a disk writes whole, so the end of the journal is told from damage: a sector of an older
+ * All numbers are big endian. A check covers the rest of its sector and where it stands. Sectors
+ * are what a disk writes whole, so the end of the journal is told from damage: a sector of an older
  * batch was not written yet, one that does not fit its check has changed since. After a merge the
  * next batch goes to sector 1 again; what lies behind it is older. The file is written in full when
  * it is made, so that a batch never waits for space, and its size never changes. */
@@ -54,7 +54,7 @@ void journal_close(struct journal *journal);
 
 /* It is small, and there is room. */
 bool journal_takes(const struct journal *journal, const struct store_batch *batch);
-/* 0; ENOSPC, EDQUOT: nothing changed, try again; anything else: unknown. Then the batch is copied. */
+/* 0: the batch is copied; ENOSPC, EDQUOT: nothing changed, try again; anything else: unknown. */
 int journal_write(struct journal *journal, uint64_t epoch, const struct store_batch *batch);
 /* 0: what was written is durable; else whether it is in is unknown. */
 int journal_sync(const struct journal *journal);
@@ -71,14 +71,14 @@ struct journal_found {
     const char *damage; /* what ended it but its end; NULL: nothing */
 };
 
-/* The file as it is, for journal_follow(); of JOURNAL_BYTES. NULL: it is there; else what is wrong. */
+/* The file as it is, JOURNAL_BYTES, for journal_follow(). NULL: it is there; else what is wrong. */
 const char *journal_load(int folder_fd, uint8_t *file);
 /* What follows the row of the LMDB file beside it. False: it cannot be read at all; found->damage
  * says why. */
 bool journal_follow(const uint8_t *file, const struct lmdb_row *row, struct journal_found *found);
 /* Both. */
 bool journal_read(int folder_fd, const struct lmdb_row *row, struct journal_found *found);
-/* Every sector fits its check: no batch was being written while it was read, and none is damaged. */
+/* Every sector fits its check: none is damaged, or was being written while it was read. */
 bool journal_is_whole(const uint8_t *file);
 void journal_found_fini(struct journal_found *found);
 /* Adds the changes in `kept` to `out`; they point into it. False: damaged. */

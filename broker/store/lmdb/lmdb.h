@@ -18,8 +18,9 @@
  *                     store_fd() readable <──committed = n───┘ then looks after the reserve
  *
  * The batch is not copied: its heads and payloads stay where the engine and the payload store have
- * them until it is committed, and the writer copies them from there. Only four things are shared by the two threads, and change hands under `lock` or as
- * atomics: the pending batch, `committed`, `failed`, `has_space`.
+ * them until it is committed, and the writer copies them from there. Only four things are shared by
+ * the two threads, and change hands under `lock` or as atomics: the pending batch, `committed`,
+ * `failed`, `has_space`.
  *
  * LMDB's transaction is crash-safe by construction: pages are written aside and synced, then one
  * of two meta pages is, which stands for the whole. A failure before that undoes nothing of what
@@ -114,6 +115,10 @@ bool lmdb_no_space(int rc);
 
 /* ---- merge.c ---- */
 
+/* Adds to `out` the changes in `kept`, as a journal holds them, and those of `batch` (NULL: none):
+ * the last one of each key, in the order of keys. They point into both. */
+void lmdb_gather(const struct lmdb *lmdb, struct span kept, const struct store_batch *batch,
+                 struct store_batch *out);
 /* What stands in a journal (`kept`), up to batch `number`, as one transaction; as lmdb_apply(). */
 int lmdb_take_up(struct lmdb *lmdb, struct span kept, uint64_t number);
 /* The same for all that the journal holds, and `batch` (NULL: none); then the journal is empty. */

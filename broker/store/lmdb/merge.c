@@ -65,8 +65,8 @@ static void squash(const struct lmdb *lmdb, const struct store_batch *all,
     free(orders);
 }
 
-static void gather(const struct lmdb *lmdb, struct span kept, const struct store_batch *batch,
-                   struct store_batch *out) {
+void lmdb_gather(const struct lmdb *lmdb, struct span kept, const struct store_batch *batch,
+                 struct store_batch *out) {
     struct store_batch all = {0};
     CHECK(journal_changes(kept, &all));
     for (uint32_t i = 0; batch != NULL && i < batch->change_count; i++) {
@@ -78,7 +78,7 @@ static void gather(const struct lmdb *lmdb, struct span kept, const struct store
 
 int lmdb_take_up(struct lmdb *lmdb, struct span kept, uint64_t number) {
     struct store_batch merged = {.number = number};
-    gather(lmdb, kept, NULL, &merged);
+    lmdb_gather(lmdb, kept, NULL, &merged);
     int rc = lmdb_apply(lmdb, &merged);
     store_batch_fini(&merged);
     return rc;
@@ -90,7 +90,7 @@ int lmdb_merge(struct lmdb *lmdb, const struct store_batch *batch) {
         return lmdb_apply(lmdb, batch);
     }
     struct store_batch merged = {.number = batch != NULL ? batch->number : journal->last};
-    gather(lmdb, bytes_span(&journal->kept), batch, &merged);
+    lmdb_gather(lmdb, bytes_span(&journal->kept), batch, &merged);
     int rc = lmdb_apply(lmdb, &merged);
     store_batch_fini(&merged);
     if (rc == 0) {

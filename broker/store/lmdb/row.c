@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The store's row, in every transaction: whose the store is, its epoch, its last batch, and how much
- * there is of everything.
+ * The store's row, in every transaction: whose the store is, its epoch, its last batch, and how
+ * much there is of everything.
  *
  * The epoch of a start is one above the last, and at least the time in nanoseconds: so it also
  * differs from those that a copy of this store gave in another future. */

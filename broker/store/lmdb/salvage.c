@@ -81,15 +81,6 @@ wherry_err salvage_take(struct salvage *salvage, const struct store_change *reco
     return full ? batch_write(salvage) : WHERRY_OK;
 }
 
-wherry_err salvage_take_up(struct salvage *salvage, struct span kept) {
-    wherry_err err = batch_write(salvage);
-    if (err != WHERRY_OK) {
-        return err;
-    }
-    int rc = lmdb_take_up(&salvage->made, kept, salvage->made.row.batch + 1);
-    return rc == 0 ? WHERRY_OK : salvage_refuse(salvage, "cannot write the new one", rc);
-}
-
 /* ---- the new file ---------------------------------------------------------------------------- */
 
 wherry_err salvage_open(const struct lmdb *damaged, struct salvage **out) {

@@ -16,8 +16,6 @@ struct salvage;
 wherry_err salvage_open(const struct lmdb *damaged, struct salvage **out);
 /* The record is copied. */
 wherry_err salvage_take(struct salvage *salvage, const struct store_change *record);
-/* What stands in the journal, after all records. */
-wherry_err salvage_take_up(struct salvage *salvage, struct span kept);
 /* row: of the damaged store; its uuid and epoch go on, or NULL. The damaged file gets another name:
  * `kept`, PATH_MAX bytes. */
 wherry_err salvage_publish(struct salvage *salvage, const struct lmdb_row *row, char *kept);

@@ -4,8 +4,8 @@
  * nothing is changed. The folder's lock is taken, LMDB's own is not: not even lock.mdb is touched.
  *
  * What is looked at besides the records: the row, that there is as much of each kind as it says,
- * the journal, and the list of free pages. Where the meta pages, or the row, are not those of one last
- * transaction, nothing is read: records of an old state are whole as well. */
+ * the journal, and the list of free pages. Where the meta pages, or the row, are not those of one
+ * last transaction, nothing is read: records of an old state are whole as well. */
 #include "broker/store/lmdb/folder.h"
 #include "broker/store/lmdb/guard.h"
 #include "broker/store/lmdb/salvage.h"
@@ -105,16 +105,48 @@ struct look {
     struct store_verified *out;
     struct scan scan;
     struct salvage *salvage; /* NULL: only look */
+    struct journal_found journal;
+    struct store_batch changes; /* in it, by key */
+    uint32_t change_at;         /* the first one behind the last record */
     MDB_dbi *table;          /* being opened, … */
     const char *name;
     bool row_read;
     uint32_t row_version; /* an unknown one; else 0 */
 };
 
-static wherry_err look_each(void *context, const struct store_change *record) {
-    struct look *look = context;
+static wherry_err look_take(struct look *look, const struct store_change *record) {
     wherry_err err = look->how->each(look->how->context, record);
     return err == WHERRY_OK && look->salvage != NULL ? salvage_take(look->salvage, record) : err;
+}
+
+static const struct store_change *look_change(const struct look *look) {
+    bool some = look->change_at < look->changes.change_count;
+    return some ? &look->changes.changes[look->change_at] : NULL;
+}
+
+/* What the journal puts before `key`; NULL: all that is left. */
+static wherry_err look_until(struct look *look, const uint8_t *key) {
+    const struct store_change *change = look_change(look);
+    wherry_err err = WHERRY_OK;
+    while (err == WHERRY_OK && change != NULL &&
+           (key == NULL || memcmp(change->record.key, key, RECORD_KEY_SIZE) < 0)) {
+        err = change->is_delete ? WHERRY_OK : look_take(look, change);
+        look->change_at++;
+        change = look_change(look);
+    }
+    return err;
+}
+
+/* The record as the next start will have it: the journal may have changed it. */
+static wherry_err look_each(void *context, const struct store_change *record) {
+    struct look *look = context;
+    wherry_err err = look_until(look, record->record.key);
+    const struct store_change *change = look_change(look);
+    if (change != NULL && memcmp(change->record.key, record->record.key, RECORD_KEY_SIZE) == 0) {
+        look->change_at++;
+        record = change;
+    }
+    return err != WHERRY_OK || record->is_delete ? err : look_take(look, record);
 }
 
 static void look_damage(void *context, const struct store_damaged *told) {
@@ -185,6 +217,28 @@ static wherry_err look_at_row(struct look *look) {
     return WHERRY_OK;
 }
 
+/* What the next start takes up. Of a damaged one, what stands before the damage. Without the row
+ * nobody knows what belongs to it. */
+static void look_at_journal(struct look *look) {
+    const struct lmdb_row *row = &look->lmdb.row;
+    char what[128];
+    if (!look->row_read) {
+        look_tell(look, "without the row the journal is left out, if there is anything in it");
+        return;
+    }
+    if (row->is_copy || !row->has_journal) {
+        return;
+    }
+    journal_read(look->lmdb.folder_fd, row, &look->journal);
+    lmdb_gather(&look->lmdb, bytes_span(&look->journal.kept), NULL, &look->changes);
+    look->out->waiting = look->changes.change_count;
+    if (look->journal.damage != NULL) {
+        snprintf(what, sizeof what, "the journal: %s; what stands behind it cannot be known",
+                 look->journal.damage);
+        look_tell(look, what);
+    }
+}
+
 static bool look_open_table(struct look *look, const char *name, MDB_dbi *table) {
     char what[64];
     look->name = name;
@@ -210,34 +264,6 @@ static void look_compare(struct look *look) {
     }
 }
 
-/* What the next start would take up. Without the row nobody knows what belongs to it. */
-static wherry_err look_at_journal(struct look *look) {
-    struct journal_found found;
-    struct store_batch changes = {0};
-    char what[128];
-    wherry_err err = WHERRY_OK;
-    if (!look->row_read) {
-        look_tell(look, "without the row the journal is left out, if there is anything in it");
-        return WHERRY_OK;
-    }
-    if (look->lmdb.row.is_copy || !look->lmdb.row.has_journal) {
-        return WHERRY_OK;
-    }
-    journal_read(look->lmdb.folder_fd, &look->lmdb.row, &found);
-    if (found.damage != NULL) {
-        snprintf(what, sizeof what, "the journal: %s", found.damage);
-        look_tell(look, what);
-    }
-    journal_changes(bytes_span(&found.kept), &changes);
-    look->out->waiting = changes.change_count;
-    if (look->salvage != NULL && changes.change_count > 0) {
-        err = salvage_take_up(look->salvage, bytes_span(&found.kept));
-    }
-    store_batch_fini(&changes);
-    journal_found_fini(&found);
-    return err;
-}
-
 static int step_free(void *context) {
     struct look *look = context;
     return lmdb_free_check(look->lmdb.env, look->scan.txn);
@@ -249,17 +275,21 @@ static wherry_err look_at_all(struct look *look) {
     wherry_err err = WHERRY_OK;
     if (look_open_table(look, "objects", &lmdb->objects)) {
         err = look_at_row(look);
-        err = err != WHERRY_OK ? err : scan_table(scan, lmdb->objects);
+        if (err == WHERRY_OK) {
+            look_at_journal(look);
+            err = scan_table(scan, lmdb->objects);
+        }
     }
     if (err == WHERRY_OK && look_open_table(look, "tasks", &lmdb->tasks)) {
         err = scan_table(scan, lmdb->tasks);
     }
+    err = err != WHERRY_OK ? err : look_until(look, NULL);
     memcpy(look->out->found, scan->counts, sizeof look->out->found);
     look_compare(look);
     if (guard_call(step_free, look) != 0) {
         look_tell(look, "the list of free pages cannot be read");
     }
-    return err != WHERRY_OK ? err : look_at_journal(look);
+    return err;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -291,12 +321,15 @@ static void look_close(struct look *look) {
     if (look->lmdb.folder_fd >= 0) {
         close(look->lmdb.folder_fd);
     }
+    journal_found_fini(&look->journal);
+    store_batch_fini(&look->changes);
     scan_fini(&look->scan);
 }
 
 wherry_err lmdb_verify(const char *url, bool salvage, const struct store_verify *how,
                        struct store_verified *out) {
-    struct look look = {.how = how, .out = out, .lmdb = {.folder_fd = -1}};
+    struct look look = {
+        .how = how, .out = out, .lmdb = {.folder_fd = -1, .last_arrival = UINT64_MAX}};
     wherry_err err = lmdb_url_read(url, &look.lmdb.url);
     if (err != WHERRY_OK) {
         return err;

@@ -122,9 +122,9 @@ static bool writer_work(struct lmdb *lmdb, const struct store_batch *batch) {
     return true;
 }
 
-/* In good order the journal is left empty, and LMDB's file is the whole store. It may fail: then the
- * next start finds the journal. A store in which nothing was committed is left as it is: it may be
- * one that was refused. */
+/* In good order the journal is left empty, and LMDB's file is the whole store. It may fail: then
+ * the next start finds the journal. A store in which nothing was committed is left as it is: it may
+ * be one that was refused. */
 static void writer_finish(struct lmdb *lmdb) {
     bool changed = !journal_is_empty(&lmdb->journal) || lmdb->row.batch > 0;
     if (changed && !atomic_load(&lmdb->failed)) {
