@@ -54,7 +54,7 @@ static const struct flag bench_flags[BENCH_FLAGS] = {
                         .min = 1,
                         .max = BENCH_SESSIONS_MAX,
                         .fallback = "1",
-                        .help = "throughput: client sessions that submit in turn"},
+                        .help = "throughput: client sessions, each with its share"},
     [BENCH_IPC] = {.name = "ipc",
                    .kind = FLAG_SWITCH,
                    .help = "own broker on an ipc endpoint instead of tcp"},
@@ -146,44 +146,27 @@ static int report_print(const struct flags *flags, json_t *row) {
     return cli_flush();
 }
 
-static wherry_err sessions_open(struct bench *bench, const char *address) {
-    wherry_err err = WHERRY_OK;
-    bench->connections = calloc((size_t)bench->sessions, sizeof *bench->connections);
-    bench->pools = calloc((size_t)bench->sessions, sizeof *bench->pools);
-    if (bench->connections == NULL || bench->pools == NULL) {
-        return WHERRY_E_NO_MEMORY;
-    }
-    for (int64_t i = 0; err == WHERRY_OK && i < bench->sessions; i++) {
-        err = wherry_connect(address, NULL, &bench->connections[i]);
-        if (err == WHERRY_OK) {
-            err = wherry_pool_open(bench->connections[i], NULL, &bench->pools[i]);
-        }
+static wherry_err bench_connected(const struct mode *mode, struct bench *bench,
+                                  const char *address) {
+    wherry_err err = wherry_connect(address, NULL, &bench->connection);
+    err = err != WHERRY_OK ? err : wherry_pool_open(bench->connection, NULL, &bench->pool);
+    if (err == WHERRY_OK) {
+        cli_interruptible(bench->connection); /* else our folder would stay behind */
+        err = bench->sessions > 1 ? bench_swarm(bench, address) : mode->run(bench);
+        cli_interruptible(NULL);
     }
     return err;
-}
-
-static void sessions_close(struct bench *bench) {
-    for (int64_t i = 0; bench->pools != NULL && i < bench->sessions; i++) {
-        wherry_pool_release(&bench->pools[i]);
-        wherry_connection_release(&bench->connections[i]);
-    }
-    free(bench->pools);
-    free(bench->connections);
 }
 
 /* Connects, runs, reports. */
 static int bench_measure(const struct flags *flags, const struct mode *mode, struct bench *bench) {
     const char *address =
         bench->house != NULL ? bench->house->endpoint : flags_text(flags, CLI_BROKER);
-    wherry_err err = sessions_open(bench, address);
-    if (err == WHERRY_OK) {
-        cli_interruptible(bench->connections[0]); /* else our folder would stay behind */
-        err = mode->run(bench);
-        cli_interruptible(NULL);
-    }
+    wherry_err err = bench_connected(mode, bench, address);
     int code = err == WHERRY_OK ? report_print(flags, report(mode, bench))
                                 : cli_fail(mode->name, err, NULL);
-    sessions_close(bench);
+    wherry_pool_release(&bench->pool);
+    wherry_connection_release(&bench->connection);
     return code;
 }
 

@@ -17,9 +17,9 @@ struct bench {
     int64_t size;        /* bytes of the one argument */
     int64_t outstanding; /* submitted and not yet got */
     int64_t workers;
-    int64_t sessions; /* each a connection of its own, with its thread */
-    wherry_connection **connections;
-    wherry_pool **pools;
+    int64_t sessions; /* more than one: a swarm */
+    wherry_connection *connection;
+    wherry_pool *pool;
     struct house *house; /* NULL: somebody else's broker */
     /* out; negative: not measured */
     double seconds;
@@ -36,5 +36,10 @@ wherry_err bench_latency(struct bench *bench);
 wherry_err bench_submit(struct bench *bench);
 wherry_err bench_backlog(struct bench *bench);
 wherry_err bench_payload(struct bench *bench);
+/* bench_throughput() by many sessions at once (swarm.c). */
+wherry_err bench_swarm(struct bench *bench, const char *address);
+
+/* What broker, workers and this process have used so far. */
+int64_t bench_cpu_us(const struct bench *bench);
 
 #endif

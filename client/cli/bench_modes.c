@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * One window serves the modes that stream: a ring of submitted calls. When it is full the oldest is
- * got, so there are always `outstanding` on their way, of all sessions in turn. The clock runs from
- * the first submit to the last result; connections and workers' credit are warm before. */
+ * got, so there are always `outstanding` on their way. The clock runs from the first submit to the
+ * last result; the connection and workers' credit are warm before. */
 #include "client/cli/bench.h"
 
 #include "client/cli/measure.h"
@@ -13,9 +13,7 @@
 enum { WARM_UP = 1000, STUCK_MS = 60000 };
 
 struct window {
-    wherry_pool **pools; /* in turn */
-    int64_t pool_count;
-    int64_t burst; /* tasks of one session before it is the next one's turn */
+    wherry_pool *pool;
     const char *function;
     void *bytes;
     size_t size;
@@ -27,11 +25,7 @@ struct window {
 
 static wherry_err window_open(struct window *window, const char *function,
                               const struct bench *bench, int64_t capacity) {
-    *window = (struct window){.pools = bench->pools,
-                              .pool_count = bench->sessions,
-                              .burst = bench->sessions == 1 || capacity < bench->sessions
-                                           ? 1
-                                           : capacity / bench->sessions,
+    *window = (struct window){.pool = bench->pool,
                               .function = function,
                               .size = (size_t)bench->size,
                               .capacity = capacity,
@@ -50,8 +44,7 @@ static void window_close(struct window *window) {
 
 static wherry_err window_submit(struct window *window) {
     wherry_async **place = &window->ring[window->submitted % window->capacity];
-    wherry_pool *pool = window->pools[window->submitted / window->burst % window->pool_count];
-    wherry_err err = wherry_pool_apply_async(pool, window->function, NULL, place, "y",
+    wherry_err err = wherry_pool_apply_async(window->pool, window->function, NULL, place, "y",
                                              window->bytes, window->size);
     window->submitted += err == WHERRY_OK;
     return err;
@@ -67,23 +60,18 @@ static wherry_err window_get(struct window *window) {
     return err;
 }
 
-/* A session's burst is submitted when there is room for all of it, so that it can share messages.
- */
 static wherry_err window_stream(struct window *window, int64_t tasks) {
     int64_t end = window->submitted + tasks;
     wherry_err err = WHERRY_OK;
-    bool filling = true;
     while (err == WHERRY_OK && window->got < end) {
-        int64_t out = window->submitted - window->got;
-        bool whole = window->submitted % window->burst == 0;
-        filling = window->submitted < end &&
-                  out + (filling && !whole ? 1 : window->burst) <= window->capacity;
+        bool filling =
+            window->submitted < end && window->submitted - window->got < window->capacity;
         err = filling ? window_submit(window) : window_get(window);
     }
     return err;
 }
 
-static int64_t cpu_us(const struct bench *bench) {
+int64_t bench_cpu_us(const struct bench *bench) {
     return cpu_self_us() + cpu_tree_us(bench->house->broker) + cpu_tree_us(bench->house->worker);
 }
 
@@ -94,14 +82,14 @@ static wherry_err stream_measured(struct bench *bench, const char *function) {
     if (err == WHERRY_OK) {
         err = window_stream(&window, warm_up);
     }
-    int64_t cpu_before = bench->house != NULL ? cpu_us(bench) : 0;
+    int64_t cpu_before = bench->house != NULL ? bench_cpu_us(bench) : 0;
     int64_t start_us = clock_mono_us();
     if (err == WHERRY_OK) {
         err = window_stream(&window, bench->tasks);
     }
     bench->seconds = (double)(clock_mono_us() - start_us) / 1e6;
     if (bench->house != NULL) {
-        bench->cpu_us = (double)(cpu_us(bench) - cpu_before);
+        bench->cpu_us = (double)(bench_cpu_us(bench) - cpu_before);
     }
     window_close(&window);
     return err;
@@ -148,14 +136,14 @@ static wherry_err lone_measured(struct bench *bench, window_end *end) {
     if (err == WHERRY_OK) {
         err = round_trips(&window, end, bench->tasks < 100 ? bench->tasks : 100, samples);
     }
-    int64_t cpu_before = bench->house != NULL ? cpu_us(bench) : 0;
+    int64_t cpu_before = bench->house != NULL ? bench_cpu_us(bench) : 0;
     int64_t start_us = clock_mono_us();
     if (err == WHERRY_OK) {
         err = round_trips(&window, end, bench->tasks, samples);
     }
     bench->seconds = (double)(clock_mono_us() - start_us) / 1e6;
     if (bench->house != NULL) {
-        bench->cpu_us = (double)(cpu_us(bench) - cpu_before);
+        bench->cpu_us = (double)(bench_cpu_us(bench) - cpu_before);
     }
     if (err == WHERRY_OK) {
         samples_sort(samples, (size_t)bench->tasks);
@@ -189,7 +177,7 @@ static wherry_err backlog_fill(struct window *window) {
 /* Then workers come and take it down to nothing. */
 static wherry_err backlog_drain(struct bench *bench, struct window *window) {
     wherry_err err = WHERRY_OK;
-    int64_t cpu_before = bench->house != NULL ? cpu_us(bench) : 0;
+    int64_t cpu_before = bench->house != NULL ? bench_cpu_us(bench) : 0;
     if (bench->house != NULL && house_work(bench->house, bench->workers) != 0) {
         return WHERRY_E_SYSTEM;
     }
@@ -199,7 +187,7 @@ static wherry_err backlog_drain(struct bench *bench, struct window *window) {
     }
     bench->seconds = (double)(clock_mono_us() - start_us) / 1e6;
     if (bench->house != NULL) {
-        bench->cpu_us = (double)(cpu_us(bench) - cpu_before);
+        bench->cpu_us = (double)(bench_cpu_us(bench) - cpu_before);
     }
     return err;
 }

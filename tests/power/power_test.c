@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STATES = 5000, COMMITS = 240, OPENS = 6, PLANT_STATES = 300, GUARDED = 5, NOTICED = 42 };
+enum { STATES = 5000, COMMITS = 160, OPENS = 5, PLANT_STATES = 300, GUARDED = 5, NOTICED = 42 };
 
 enum plant plant_active = PLANT_NONE;
 
@@ -42,12 +42,13 @@ static uint64_t draw(struct scene *scene, uint64_t below) {
 }
 
 static void change_some(struct scene *scene) {
-    bool is_many = draw(scene, 16) == 0; /* too many for the journal */
-    uint64_t count = is_many ? 700 : 1 + draw(scene, 30);
+    bool is_large = draw(scene, 20) == 0; /* too large for the journal */
+    uint64_t count = is_large ? 3 : 1 + draw(scene, 30);
     uint64_t taken = scene->next_task > 60 ? draw(scene, 25) : 0;
     for (uint64_t i = 0; i < count; i++) {
         uint32_t size = draw(scene, 100) == 0 ? 66000 + (uint32_t)draw(scene, 70000)
-                                              : (uint32_t)draw(scene, 900);
+                        : is_large           ? 60000
+                                             : (uint32_t)draw(scene, 900);
         shelf_put(scene->shelf, RECORD_TASK, (uint16_t)draw(scene, 3), scene->next_task++,
                   (struct shelf_size){90, size});
     }

@@ -30,8 +30,8 @@ enum {
     JOURNAL_VERSION = 1,
     JOURNAL_SECTOR = 512,
     JOURNAL_SECTOR_HEAD = 24,
-    JOURNAL_SECTORS = 4096,      /* 2 MiB: merged in some 10 ms, if all of it are puts */
-    JOURNAL_BATCH_MAX = 1 << 18, /* bytes; above, two syncs are a small part of the cost */
+    JOURNAL_SECTORS = 2048,      /* 1 MiB: merged in some 5 ms, if all of it are puts */
+    JOURNAL_BATCH_MAX = 1 << 17, /* bytes; above, two syncs are a small part of the cost */
 };
 
 #define JOURNAL_BYTES ((size_t)JOURNAL_SECTORS * JOURNAL_SECTOR)
