@@ -5,8 +5,8 @@
  * wherry_connection has: a thousand of those would measure this machine's scheduler.
  *
  * Each session submits its share of what may be on its way, and again when all of it has come back:
- * one message there, few back, as clients that are busy do. The broker hands tasks of all of them to
- * every worker, so they end in no order. */
+ * one message there, few back, as clients that are busy do. The broker hands tasks of all of them
+ * to every worker, so they end in no order. */
 #include "client/cli/bench.h"
 
 #include "client/cli/cli.h"
