@@ -145,7 +145,8 @@ const char *tally_missing(const struct tally *tally, bool durable) {
         }
     }
     for (uint32_t i = 0; i < TALLY_EVENTS; i++) {
-        if (tally->events[i] == 0 && (durable || !tally_event_only_durable(i))) {
+        bool expected = i != EVENT_STATES; /* read from /proc, which there is none of here */
+        if (expected && tally->events[i] == 0 && (durable || !tally_event_only_durable(i))) {
             return event_texts[i];
         }
     }
