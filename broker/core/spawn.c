@@ -88,6 +88,9 @@ void spawn_over(struct engine *engine, uint32_t index) {
     if (child->spawn == SPAWN_ASKED && host->state == HOST_LIVE) {
         spawn_failed(engine, host);
     }
+    if (child->fresh) { /* it died while it waited for work */
+        spawn_join(engine, child, false);
+    }
     spawn_uncount(engine, child);
     spawn_set(engine, child, SPAWN_FREE);
     child->name.size = 0;
