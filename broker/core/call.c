@@ -29,6 +29,29 @@ static void call_answer(struct engine *engine, struct effects *sink, route_id ro
     engine->counts.refused_other += err == WHERRY_E_REFUSED || err == WHERRY_E_LIMIT;
 }
 
+uint32_t call_park(struct engine *engine, uint32_t session, const struct event_call *call,
+                   enum waiter_kind kind) {
+    uint32_t index = session_at(engine, session)->calls >= BOUND_CALLS
+                         ? 0
+                         : waiter_make(engine, kind, session, call->timeout_ms);
+    if (index == 0) {
+        call_answer_text(engine, session, call->call, WHERRY_E_LIMIT, "too many open calls");
+    } else {
+        waiter_at(engine, index)->number = call->call;
+    }
+    return index;
+}
+
+void call_park_at(struct engine *engine, uint32_t session, const struct event_call *call,
+                  enum waiter_kind kind, uint32_t task) {
+    uint32_t index = call_park(engine, session, call, kind);
+    if (index != 0) {
+        waiter_at(engine, index)->task = task;
+        list_append(&cold_of(engine, task)->waiters, &engine->waiters,
+                    offsetof(struct waiter, in_owner), index);
+    }
+}
+
 void call_answer_span(struct engine *engine, uint32_t session, uint64_t call, wherry_err err,
                       struct span text) {
     call_answer(engine, engine_sink(engine), session_at(engine, session)->route, call, err, text);
@@ -205,18 +228,7 @@ static void call_wait(struct engine *engine, uint32_t session, const struct even
                     WHERRY_E_TIMEOUT, report_why(engine, task, text));
         return;
     }
-    uint32_t index = session_at(engine, session)->calls >= BOUND_CALLS
-                         ? 0
-                         : waiter_make(engine, WAITER_CALL, session, call->timeout_ms);
-    if (index == 0) {
-        call_answer_text(engine, session, call->call, WHERRY_E_LIMIT, "too many open calls");
-        return;
-    }
-    struct waiter *waiter = waiter_at(engine, index);
-    waiter->task = task;
-    waiter->number = call->call;
-    struct cold *cold = cold_of(engine, task);
-    list_append(&cold->waiters, &engine->waiters, offsetof(struct waiter, in_owner), index);
+    call_park_at(engine, session, call, WAITER_CALL, task);
 }
 
 void call_timed_out(struct engine *engine, uint32_t index) {

@@ -67,17 +67,12 @@ static void leave_order(struct engine *engine, const struct host *host) {
 static void leave_park(struct engine *engine, uint32_t session, uint32_t host,
                        const struct event_call *call, enum waiter_kind kind) {
     call_forget(engine, session, call->call);
-    uint32_t index = session_at(engine, session)->calls >= BOUND_CALLS
-                         ? 0
-                         : waiter_make(engine, kind, session, call->timeout_ms);
-    if (index == 0) {
-        call_answer_text(engine, session, call->call, WHERRY_E_LIMIT, "too many open calls");
-        return;
+    uint32_t index = call_park(engine, session, call, kind);
+    if (index != 0) {
+        waiter_at(engine, index)->host = host;
+        list_append(&host_at(engine, host)->waiters, &engine->waiters,
+                    offsetof(struct waiter, in_owner), index);
     }
-    waiter_at(engine, index)->host = host;
-    waiter_at(engine, index)->number = call->call;
-    list_append(&host_at(engine, host)->waiters, &engine->waiters,
-                offsetof(struct waiter, in_owner), index);
 }
 
 void leave_ask(struct engine *engine, uint32_t session, const struct event_call *call) {

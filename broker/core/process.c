@@ -138,17 +138,7 @@ void process_start(struct engine *engine, uint32_t session, const struct event_c
         process_withdraw(engine, session, call->call, task);
         return;
     }
-    uint32_t index = session_at(engine, session)->calls >= BOUND_CALLS
-                         ? 0
-                         : waiter_make(engine, WAITER_START, session, call->timeout_ms);
-    if (index == 0) {
-        call_answer_text(engine, session, call->call, WHERRY_E_LIMIT, "too many open calls");
-        return;
-    }
-    waiter_at(engine, index)->task = task;
-    waiter_at(engine, index)->number = call->call;
-    list_append(&cold_of(engine, task)->waiters, &engine->waiters,
-                offsetof(struct waiter, in_owner), index);
+    call_park_at(engine, session, call, WAITER_START, task);
 }
 
 void process_start_timed_out(struct engine *engine, uint32_t index) {

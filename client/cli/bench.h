@@ -21,6 +21,8 @@ struct bench {
     wherry_connection *connection;
     wherry_pool *pool;
     struct house *house; /* NULL: somebody else's broker */
+    int64_t start_us;    /* private: of the clock */
+    int64_t start_cpu_us;
     /* out; negative: not measured */
     double seconds;
     double p50_us;
@@ -39,7 +41,8 @@ wherry_err bench_payload(struct bench *bench);
 /* bench_throughput() by many sessions at once (swarm.c). */
 wherry_err bench_swarm(struct bench *bench, const char *address);
 
-/* What broker, workers and this process have used so far. */
-int64_t bench_cpu_us(const struct bench *bench);
+/* What lies in between is `seconds`, and `cpu_us` of broker, workers and this process. */
+void bench_clock_start(struct bench *bench);
+void bench_clock_stop(struct bench *bench);
 
 #endif

@@ -71,8 +71,22 @@ static wherry_err window_stream(struct window *window, int64_t tasks) {
     return err;
 }
 
-int64_t bench_cpu_us(const struct bench *bench) {
-    return cpu_self_us() + cpu_tree_us(bench->house->broker) + cpu_tree_us(bench->house->worker);
+static int64_t cpu_us(const struct bench *bench) {
+    return bench->house == NULL ? 0
+                                : cpu_self_us() + cpu_tree_us(bench->house->broker) +
+                                      cpu_tree_us(bench->house->worker);
+}
+
+void bench_clock_start(struct bench *bench) {
+    bench->start_cpu_us = cpu_us(bench);
+    bench->start_us = clock_mono_us();
+}
+
+void bench_clock_stop(struct bench *bench) {
+    bench->seconds = (double)(clock_mono_us() - bench->start_us) / 1e6;
+    if (bench->house != NULL) {
+        bench->cpu_us = (double)(cpu_us(bench) - bench->start_cpu_us);
+    }
 }
 
 static wherry_err stream_measured(struct bench *bench, const char *function) {
@@ -82,15 +96,11 @@ static wherry_err stream_measured(struct bench *bench, const char *function) {
     if (err == WHERRY_OK) {
         err = window_stream(&window, warm_up);
     }
-    int64_t cpu_before = bench->house != NULL ? bench_cpu_us(bench) : 0;
-    int64_t start_us = clock_mono_us();
+    bench_clock_start(bench);
     if (err == WHERRY_OK) {
         err = window_stream(&window, bench->tasks);
     }
-    bench->seconds = (double)(clock_mono_us() - start_us) / 1e6;
-    if (bench->house != NULL) {
-        bench->cpu_us = (double)(bench_cpu_us(bench) - cpu_before);
-    }
+    bench_clock_stop(bench);
     window_close(&window);
     return err;
 }
@@ -136,15 +146,11 @@ static wherry_err lone_measured(struct bench *bench, window_end *end) {
     if (err == WHERRY_OK) {
         err = round_trips(&window, end, bench->tasks < 100 ? bench->tasks : 100, samples);
     }
-    int64_t cpu_before = bench->house != NULL ? bench_cpu_us(bench) : 0;
-    int64_t start_us = clock_mono_us();
+    bench_clock_start(bench);
     if (err == WHERRY_OK) {
         err = round_trips(&window, end, bench->tasks, samples);
     }
-    bench->seconds = (double)(clock_mono_us() - start_us) / 1e6;
-    if (bench->house != NULL) {
-        bench->cpu_us = (double)(bench_cpu_us(bench) - cpu_before);
-    }
+    bench_clock_stop(bench);
     if (err == WHERRY_OK) {
         samples_sort(samples, (size_t)bench->tasks);
         bench->p50_us = samples_percentile(samples, (size_t)bench->tasks, 50);
@@ -177,18 +183,15 @@ static wherry_err backlog_fill(struct window *window) {
 /* Then workers come and take it down to nothing. */
 static wherry_err backlog_drain(struct bench *bench, struct window *window) {
     wherry_err err = WHERRY_OK;
-    int64_t cpu_before = bench->house != NULL ? bench_cpu_us(bench) : 0;
+    bench_clock_start(bench);
     if (bench->house != NULL && house_work(bench->house, bench->workers) != 0) {
         return WHERRY_E_SYSTEM;
     }
-    int64_t start_us = clock_mono_us();
+    bench->start_us = clock_mono_us(); /* their start takes none of the time, but CPU */
     while (err == WHERRY_OK && window->got < window->capacity) {
         err = window_get(window);
     }
-    bench->seconds = (double)(clock_mono_us() - start_us) / 1e6;
-    if (bench->house != NULL) {
-        bench->cpu_us = (double)(bench_cpu_us(bench) - cpu_before);
-    }
+    bench_clock_stop(bench);
     return err;
 }
 

@@ -290,13 +290,9 @@ wherry_err bench_swarm(struct bench *bench, const char *address) {
     struct swarm swarm = {.bench = bench, .epoll = -1};
     wherry_err err = swarm_open(&swarm, address);
     err = err != WHERRY_OK ? err : swarm_stream(&swarm, bench->sessions); /* warm up */
-    int64_t cpu_before = bench->house != NULL ? bench_cpu_us(bench) : 0;
-    int64_t start_us = clock_mono_us();
+    bench_clock_start(bench);
     err = err != WHERRY_OK ? err : swarm_stream(&swarm, bench->tasks);
-    bench->seconds = (double)(clock_mono_us() - start_us) / 1e6;
-    if (bench->house != NULL) {
-        bench->cpu_us = (double)(bench_cpu_us(bench) - cpu_before);
-    }
+    bench_clock_stop(bench);
     swarm_close(&swarm);
     return err;
 }

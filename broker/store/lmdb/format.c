@@ -3,36 +3,24 @@
  * What lies on disk; see format.h. Written straight into the pages that LMDB hands out: the bytes
  * of a record are copied once. */
 #include "broker/store/lmdb/format.h"
+#include "broker/store/lmdb/big_endian.h"
 
 #include "common/checksum.h"
 
-#include <endian.h>
 #include <string.h>
 
 static const char row_magic[8] = "wherry\0";
 
-static void put32(uint8_t *out, uint32_t value) {
-    uint32_t big_endian = htobe32(value);
-    memcpy(out, &big_endian, sizeof big_endian);
+/* The same, one behind the other. */
+static uint8_t *put64_next(uint8_t *out, uint64_t value) {
+    put64(out, value);
+    return out + sizeof value;
 }
 
-static uint32_t get32(const uint8_t *data) {
-    uint32_t big_endian;
-    memcpy(&big_endian, data, sizeof big_endian);
-    return be32toh(big_endian);
-}
-
-static uint8_t *put64(uint8_t *out, uint64_t value) {
-    uint64_t big_endian = htobe64(value);
-    memcpy(out, &big_endian, sizeof big_endian);
-    return out + sizeof big_endian;
-}
-
-static uint64_t get64(const uint8_t **data) {
-    uint64_t big_endian;
-    memcpy(&big_endian, *data, sizeof big_endian);
-    *data += sizeof big_endian;
-    return be64toh(big_endian);
+static uint64_t get64_next(const uint8_t **data) {
+    uint64_t value = get64(*data);
+    *data += sizeof value;
+    return value;
 }
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
@@ -163,11 +151,11 @@ void format_row_write(const struct lmdb_row *row, uint8_t *out) {
     put32(at + 8, FORMAT_ROW_VERSION);
     put32(at + 12, (row->is_copy ? ROW_IS_COPY : 0) | (row->has_journal ? ROW_HAS_JOURNAL : 0));
     memcpy(at + 16, row->uuid, sizeof row->uuid);
-    at = put64(at + 32, row->epoch);
-    at = put64(at, row->batch);
-    at = put64(at, row->transaction);
+    at = put64_next(at + 32, row->epoch);
+    at = put64_next(at, row->batch);
+    at = put64_next(at, row->transaction);
     for (size_t i = 0; i < FORMAT_KINDS; i++) {
-        at = put64(at, row->counts[i]);
+        at = put64_next(at, row->counts[i]);
     }
     put64(at, row_check(out));
 }
@@ -181,19 +169,19 @@ enum format_found format_row_read(struct span value, struct lmdb_row *out, uint3
     if (*version < FORMAT_OLDEST || *version > FORMAT_ROW_VERSION) {
         return FORMAT_UNKNOWN_VERSION;
     }
-    const uint8_t *check = value.data + FORMAT_ROW_SIZE - 8;
-    if (value.size != FORMAT_ROW_SIZE || get64(&check) != row_check(value.data)) {
+    if (value.size != FORMAT_ROW_SIZE ||
+        get64(value.data + FORMAT_ROW_SIZE - 8) != row_check(value.data)) {
         return FORMAT_DAMAGED;
     }
     out->is_copy = (get32(at + 12) & ROW_IS_COPY) != 0;
     out->has_journal = (get32(at + 12) & ROW_HAS_JOURNAL) != 0;
     memcpy(out->uuid, at + 16, sizeof out->uuid);
     at += 32;
-    out->epoch = get64(&at);
-    out->batch = get64(&at);
-    out->transaction = get64(&at);
+    out->epoch = get64_next(&at);
+    out->batch = get64_next(&at);
+    out->transaction = get64_next(&at);
     for (size_t i = 0; i < FORMAT_KINDS; i++) {
-        out->counts[i] = get64(&at);
+        out->counts[i] = get64_next(&at);
     }
     return FORMAT_OK;
 }
@@ -201,8 +189,7 @@ enum format_found format_row_read(struct span value, struct lmdb_row *out, uint3
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 uint64_t format_key_number(const uint8_t *key) {
-    const uint8_t *number = key + RECORD_KEY_SIZE - 8;
-    return get64(&number);
+    return get64(key + RECORD_KEY_SIZE - 8);
 }
 
 static size_t text_add(char *out, size_t size, size_t at, const char *text) {

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* ---- making one ------------------------------------------------------------------------------ */
@@ -17,8 +18,8 @@
 static void sectors_blank(uint8_t *file, const uint8_t *uuid) {
     uint8_t *head = file + JOURNAL_SECTOR_HEAD;
     memcpy(head, journal_magic, sizeof journal_magic);
-    sector_put32(head + 8, JOURNAL_VERSION);
-    sector_put32(head + 12, JOURNAL_SECTORS);
+    put32(head + 8, JOURNAL_VERSION);
+    put32(head + 12, JOURNAL_SECTORS);
     memcpy(head + 16, uuid, 16);
     for (uint32_t i = 0; i < JOURNAL_SECTORS; i++) {
         sector_seal(file + (size_t)i * JOURNAL_SECTOR, i, 0, 0);
@@ -106,8 +107,8 @@ static void change_write(struct bytes *out, const struct store_change *change) {
         bytes_append(out, front, JOURNAL_DELETE_SIZE);
         return;
     }
-    sector_put32(front + JOURNAL_DELETE_SIZE, (uint32_t)change->record.head.size);
-    sector_put32(front + JOURNAL_DELETE_SIZE + 4, (uint32_t)change->payload.size);
+    put32(front + JOURNAL_DELETE_SIZE, (uint32_t)change->record.head.size);
+    put32(front + JOURNAL_DELETE_SIZE + 4, (uint32_t)change->payload.size);
     bytes_append(out, front, sizeof front);
     bytes_append(out, change->record.head.data, change->record.head.size);
     bytes_append(out, change->payload.data, change->payload.size);
@@ -120,7 +121,7 @@ static void batch_write(struct bytes *out, const struct store_batch *batch) {
     for (uint32_t i = 0; i < batch->change_count; i++) {
         change_write(out, &batch->changes[i]);
     }
-    sector_put32(out->data + from, (uint32_t)(out->size - from - sizeof size));
+    put32(out->data + from, (uint32_t)(out->size - from - sizeof size));
 }
 
 static void sectors_cut(struct bytes *out, struct span text, uint32_t number, uint64_t epoch,

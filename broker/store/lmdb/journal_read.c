@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,7 +57,7 @@ static bool batch_take(struct reading *reading) {
         }
         const uint8_t *content = sector_at(reading, reading->sector + i) + JOURNAL_SECTOR_HEAD;
         if (i == 0) {
-            size += sector_get32(content);
+            size += get32(content);
             count = sectors_of(size);
         }
         bytes_append(kept, content, SECTOR_ROOM);
@@ -82,7 +83,7 @@ static const char *head_damage(const uint8_t *file, const struct lmdb_row *row) 
     if (!sector_is_whole(file, 0) || memcmp(head, journal_magic, sizeof journal_magic) != 0) {
         return "its head does not fit its check";
     }
-    if (sector_get32(head + 8) != JOURNAL_VERSION || sector_get32(head + 12) != JOURNAL_SECTORS) {
+    if (get32(head + 8) != JOURNAL_VERSION || get32(head + 12) != JOURNAL_SECTORS) {
         return "it is of another version";
     }
     return memcmp(head + 16, row->uuid, sizeof row->uuid) == 0 ? NULL : "it is another store's";
@@ -162,8 +163,8 @@ static size_t change_read(struct span text, struct store_change *out) {
     if (text.data[0] != JOURNAL_PUT || text.size < JOURNAL_PUT_SIZE) {
         return 0;
     }
-    uint64_t head = sector_get32(text.data + JOURNAL_DELETE_SIZE);
-    uint64_t payload = sector_get32(text.data + JOURNAL_DELETE_SIZE + 4);
+    uint64_t head = get32(text.data + JOURNAL_DELETE_SIZE);
+    uint64_t payload = get32(text.data + JOURNAL_DELETE_SIZE + 4);
     out->record.head = (struct span){text.data + JOURNAL_PUT_SIZE, head};
     out->payload = (struct span){text.data + JOURNAL_PUT_SIZE + head, payload};
     return head + payload > text.size - JOURNAL_PUT_SIZE ? 0 : JOURNAL_PUT_SIZE + head + payload;
@@ -185,7 +186,7 @@ static bool batch_changes(struct span text, struct store_batch *out) {
 
 bool journal_changes(struct span kept, struct store_batch *out) {
     while (kept.size > 0) {
-        uint64_t size = kept.size < JOURNAL_SIZE_SIZE ? UINT64_MAX : sector_get32(kept.data);
+        uint64_t size = kept.size < JOURNAL_SIZE_SIZE ? UINT64_MAX : get32(kept.data);
         if (size > kept.size - JOURNAL_SIZE_SIZE ||
             !batch_changes((struct span){kept.data + JOURNAL_SIZE_SIZE, size}, out)) {
             return false;

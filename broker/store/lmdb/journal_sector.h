@@ -4,12 +4,10 @@
 #ifndef WHERRY_STORE_LMDB_JOURNAL_SECTOR_H
 #define WHERRY_STORE_LMDB_JOURNAL_SECTOR_H
 
+#include "broker/store/lmdb/big_endian.h"
 #include "broker/store/lmdb/journal.h"
 
 #include "common/checksum.h"
-
-#include <endian.h>
-#include <string.h>
 
 enum {
     SECTOR_ROOM = JOURNAL_SECTOR - JOURNAL_SECTOR_HEAD,
@@ -25,28 +23,6 @@ enum {
 
 static const char journal_magic[8] = {'w', 'h', 'e', 'r', 'r', 'y', 'j', 'n'};
 
-static inline void sector_put32(uint8_t *out, uint32_t value) {
-    uint32_t big_endian = htobe32(value);
-    memcpy(out, &big_endian, sizeof big_endian);
-}
-
-static inline uint32_t sector_get32(const uint8_t *data) {
-    uint32_t big_endian;
-    memcpy(&big_endian, data, sizeof big_endian);
-    return be32toh(big_endian);
-}
-
-static inline void sector_put64(uint8_t *out, uint64_t value) {
-    uint64_t big_endian = htobe64(value);
-    memcpy(out, &big_endian, sizeof big_endian);
-}
-
-static inline uint64_t sector_get64(const uint8_t *data) {
-    uint64_t big_endian;
-    memcpy(&big_endian, data, sizeof big_endian);
-    return be64toh(big_endian);
-}
-
 static inline uint64_t sector_check(const uint8_t *sector, uint32_t number) {
     return checksum(number, (struct span){sector + SECTOR_EPOCH_AT,
                                           JOURNAL_SECTOR - SECTOR_EPOCH_AT});
@@ -54,19 +30,19 @@ static inline uint64_t sector_check(const uint8_t *sector, uint32_t number) {
 
 /* Its bytes are there already. */
 static inline void sector_seal(uint8_t *sector, uint32_t number, uint64_t epoch, uint64_t batch) {
-    sector_put64(sector + SECTOR_EPOCH_AT, epoch);
-    sector_put64(sector + SECTOR_BATCH_AT, batch);
-    sector_put64(sector, sector_check(sector, number));
+    put64(sector + SECTOR_EPOCH_AT, epoch);
+    put64(sector + SECTOR_BATCH_AT, batch);
+    put64(sector, sector_check(sector, number));
 }
 
 static inline bool sector_is_whole(const uint8_t *sector, uint32_t number) {
-    return sector_get64(sector) == sector_check(sector, number);
+    return get64(sector) == sector_check(sector, number);
 }
 
 /* Below 0: of an older batch; 0: of this one; above: of a later one. */
 static inline int sector_age(const uint8_t *sector, uint64_t epoch, uint64_t batch) {
-    uint64_t has_epoch = sector_get64(sector + SECTOR_EPOCH_AT);
-    uint64_t has_batch = sector_get64(sector + SECTOR_BATCH_AT);
+    uint64_t has_epoch = get64(sector + SECTOR_EPOCH_AT);
+    uint64_t has_batch = get64(sector + SECTOR_BATCH_AT);
     if (has_epoch != epoch) {
         return has_epoch < epoch ? -1 : 1;
     }

@@ -89,7 +89,8 @@ int lmdb_merge(struct lmdb *lmdb, const struct store_batch *batch) {
     if (batch != NULL && journal_is_empty(journal)) {
         return lmdb_apply(lmdb, batch);
     }
-    struct store_batch merged = {.number = batch != NULL ? batch->number : journal->last};
+    uint64_t last = journal_is_empty(journal) ? lmdb->row.batch : journal->last;
+    struct store_batch merged = {.number = batch != NULL ? batch->number : last};
     lmdb_gather(lmdb, bytes_span(&journal->kept), batch, &merged);
     int rc = lmdb_apply(lmdb, &merged);
     store_batch_fini(&merged);
