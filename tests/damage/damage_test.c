@@ -12,7 +12,7 @@
  *     damage_test [PLACES [SEED]]
  *
  * Not looked at: the list of free pages, beyond its form. One that names a page in use makes the
- * next commit write there; a start then finds what is missing.
+ * next commit write there, a start that takes up a journal too; a start then finds what is missing.
  *
  * The store is one that was closed in good order, and one whose broker was killed, so that its last
  * batches stand in the journal. Records lie in both tables, small and cut into pieces, overwritten
@@ -217,8 +217,12 @@ static int look_salvage(struct scene *scene) {
     }
     uint32_t kept = scene->known;
     scene->known = 0;
-    if (store_open(scene->shelf->url, &store) != WHERRY_OK ||
-        store_scan(store, how.each, scene) != WHERRY_OK || scene->known != kept) {
+    bool taken = store_open(scene->shelf->url, &store) == WHERRY_OK &&
+                 store_scan(store, how.each, scene) == WHERRY_OK;
+    if (!taken && !found.salvaged) {
+        return REFUSED; /* the list of free pages: a start wrote where it should not */
+    }
+    if (!taken || scene->known != kept) {
         return WRONG + 4;
     }
     if (scene->damaged == SHELF_JOURNAL && !is_of_one_batch(scene, store)) {

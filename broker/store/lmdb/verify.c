@@ -25,6 +25,7 @@ enum {
     META_PAGE_SIZE_AT = 40,    /* of a meta page: mm_dbs[0].md_pad, … */
     META_TRANSACTION_AT = 144, /* … and mm_txnid */
     META_BYTES = 152,
+    PAGES_UNWRITTEN = 1024, /* at the end of a file: allocated, and given back before they were */
 };
 
 /* ---- meta pages ------------------------------------------------------------------------------ */
@@ -264,6 +265,17 @@ static void look_compare(struct look *look) {
     }
 }
 
+/* A start would write there: LMDB takes new pages from behind the last one of its meta page. */
+static void look_at_end(struct look *look) {
+    MDB_envinfo info;
+    MDB_stat stat;
+    mdb_env_info(look->lmdb.env, &info);
+    mdb_env_stat(look->lmdb.env, &stat);
+    if (info.me_last_pgno > look->out->bytes / stat.ms_psize + PAGES_UNWRITTEN) {
+        look_tell(look, "the last page is said to be far behind the end of the file");
+    }
+}
+
 static int step_free(void *context) {
     struct look *look = context;
     return lmdb_free_check(look->lmdb.env, look->scan.txn);
@@ -286,6 +298,7 @@ static wherry_err look_at_all(struct look *look) {
     err = err != WHERRY_OK ? err : look_until(look, NULL);
     memcpy(look->out->found, scan->counts, sizeof look->out->found);
     look_compare(look);
+    look_at_end(look);
     if (guard_call(step_free, look) != 0) {
         look_tell(look, "the list of free pages cannot be read");
     }

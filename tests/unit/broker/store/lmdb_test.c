@@ -314,6 +314,37 @@ static void a_changed_piece_is_found(void **state) {
     assert_damage(shelf, "task 3 of slot 1: a piece of it does not fit");
 }
 
+static wherry_err look_away(void *context, const struct store_change *record) {
+    (void)context;
+    (void)record;
+    return WHERRY_OK;
+}
+
+static void damage_keep(void *context, const struct store_damaged *told) {
+    snprintf(context, 128, "%s", told->what);
+}
+
+/* LMDB would take new pages from there, and find no room for them in its map. */
+static void a_last_page_far_behind_the_end_is_found_and_salvaged(void **state) {
+    struct shelf *shelf = shelf_with_tasks(state);
+    struct store_verified found;
+    char what[128] = "";
+    char path[128];
+    const struct store_verify how = {look_away, damage_keep, what};
+    const uint8_t far = 0x10; /* 2^20 pages of mm_last_pg, little endian, of both meta pages */
+    shelf_path(shelf, SHELF_DATA, path, sizeof path);
+    store_close(&shelf->store);
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, &far, 1, 138), 1);
+    assert_int_equal(pwrite(fd, &far, 1, 4096 + 138), 1);
+    close(fd);
+    assert_int_equal(store_salvage(shelf->url, &how, &found), WHERRY_OK);
+    assert_non_null(strstr(what, "the last page is said to be far behind the end"));
+    assert_true(found.salvaged);
+    shelf_reopen(shelf);
+    shelf_expect(shelf);
+}
+
 /* ---- a disk that fails ----------------------------------------------------------------------- */
 
 static void assert_final(struct shelf *shelf) {
@@ -437,6 +468,7 @@ int main(void) {
         TEST(a_file_that_is_no_store_is_refused_and_kept),
         TEST(an_unknown_format_is_refused_by_its_number),
         TEST(a_damaged_row_is_refused),
+        TEST(a_last_page_far_behind_the_end_is_found_and_salvaged),
         TEST(any_changed_byte_of_a_record_is_found_and_named),
         TEST(a_record_that_vanished_is_missed),
         TEST(a_piece_that_vanished_is_missed),
